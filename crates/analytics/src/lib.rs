@@ -1,0 +1,1 @@
+//! Content analytics: beacon, topology, views, API and dashboard.

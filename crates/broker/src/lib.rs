@@ -1,0 +1,1 @@
+//! Kafka semantics over the wire: one handler file per API, consumer groups.

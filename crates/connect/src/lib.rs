@@ -1,0 +1,1 @@
+//! Where log and engine meet: the log spout and the log sink.

@@ -1,0 +1,1 @@
+//! Storm topologies at native speed: spouts, bolts, groupings, anchored tuples.

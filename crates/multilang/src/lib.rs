@@ -1,0 +1,1 @@
+//! Child processes that speak the Storm multilang protocol, as spouts and bolts.
