@@ -142,10 +142,7 @@ impl Timers {
             queue = match queue.peek().map(|timer| timer.deadline) {
                 Some(deadline) => {
                     let wait = deadline.saturating_duration_since(now);
-                    self.changed
-                        .wait_timeout(queue, wait)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0
+                    self.changed.wait_timeout(queue, wait).unwrap_or_else(PoisonError::into_inner).0
                 }
                 None => self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner),
             };
@@ -176,10 +173,9 @@ impl Future for RealSleep {
             return Poll::Ready(());
         }
         match &self.waker {
-            Some(shared) => shared
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone_from(context.waker()),
+            Some(shared) => {
+                shared.lock().unwrap_or_else(PoisonError::into_inner).clone_from(context.waker())
+            }
             None => {
                 let shared = Arc::new(Mutex::new(context.waker().clone()));
                 self.waker = Some(Arc::clone(&shared));

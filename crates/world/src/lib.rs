@@ -30,6 +30,9 @@ pub mod threads;
 #[cfg(feature = "sim")]
 pub mod sim;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 pub use clock::{Clock, Moment, Sleep};
