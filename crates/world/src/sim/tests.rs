@@ -128,8 +128,7 @@ fn order_of_steps(seed: u64) -> Vec<usize> {
         spawned.unwrap();
     }
     assert_eq!(simulation.run_until_idle(1000), 15);
-    let order = order.lock().unwrap().clone();
-    order
+    std::mem::take(&mut *order.lock().unwrap())
 }
 
 #[test]

@@ -1,0 +1,182 @@
+//! Every check and test of the project, in one command.
+//!
+//! The order is from the quick to the slow: format, tidy, lint, the crates' own tests, then the real clients (kcat,
+//! kafka-python, streamparse, Chromium) against a real `tidemill up` on free loopback ports. A failed
+//! step does not stop the others. The last line is `N passed, N failed`.
+
+use std::path::{Path, PathBuf};
+
+use crate::process::{Result, Server, command, run as run_command, tee};
+use crate::setup::Tools;
+use crate::tidy;
+
+/// What has passed and failed so far.
+#[derive(Default)]
+struct Tally {
+    passed: u64,
+    failed: u64,
+    failures: Vec<String>,
+}
+
+impl Tally {
+    /// Counts one check.
+    fn check(&mut self, name: &str, result: Result<()>) {
+        match result {
+            Ok(()) => self.passed += 1,
+            Err(error) => {
+                println!("FAILED {name}: {error}");
+                self.failed += 1;
+                self.failures.push(name.to_owned());
+            }
+        }
+    }
+
+    /// Counts a runner that ended with lines of its own; one that failed without counting is one failure.
+    fn runner(&mut self, name: &str, result: Result<(bool, String)>) {
+        let (succeeded, text) = match result {
+            Ok(ended) => ended,
+            Err(error) => return self.check(name, Err(error)),
+        };
+        let (passed, failed) = text
+            .lines()
+            .filter_map(counts)
+            .fold((0, 0), |sum, line| (sum.0 + line.0, sum.1 + line.1));
+        self.passed += passed;
+        self.failed += failed;
+        if failed > 0 {
+            self.failures.push(name.to_owned());
+        } else if !succeeded {
+            self.check(name, Err("the runner failed".to_owned()));
+        } else if passed == 0 {
+            self.check(name, Err("the runner counted no test".to_owned()));
+        }
+    }
+}
+
+/// `test result: ok. 3 passed; 0 failed; …` or `3 passed, 0 failed`.
+fn counts(line: &str) -> Option<(u64, u64)> {
+    let line = line.strip_prefix("test result: ok. ").unwrap_or(line);
+    let line = line.strip_prefix("test result: FAILED. ").unwrap_or(line);
+    let mut words = line.split([' ', ',', ';']).filter(|word| !word.is_empty());
+    let passed = words.next()?.parse().ok()?;
+    (words.next()? == "passed").then_some(())?;
+    let failed = words.next()?.parse().ok()?;
+    (words.next()? == "failed").then_some((passed, failed))
+}
+
+/// Runs every step whose name contains one of `names`; all of them if there is none.
+///
+/// # Errors
+/// Something failed.
+pub(crate) fn run(root: &Path, names: &[String]) -> Result<()> {
+    let wanted = |step: &str| names.is_empty() || names.iter().any(|name| step.contains(name));
+    let mut tally = Tally::default();
+    if wanted("format") {
+        let arguments = ["fmt", "--all", "--", "--check"];
+        tally.check("format", run_command(&mut command(root, "cargo", &arguments)));
+    }
+    if wanted("tidy") {
+        tally.check("tidy", tidy::run(root));
+    }
+    if wanted("lint") {
+        let arguments = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+        tally.check("lint", run_command(&mut command(root, "cargo", &arguments)));
+    }
+    if wanted("crates") {
+        // The simulated twins are tests of their own and need their feature.
+        let features = ["test", "--workspace", "--features", "tidemill-world/sim"];
+        tally.runner("crates", tee(&mut command(root, "cargo", &features)));
+    }
+    if ["web", "kcat", "kafka-python", "streamparse", "dashboard"].into_iter().any(wanted) {
+        match Tools::install(root) {
+            Ok(tools) => clients(root, &tools, &wanted, &mut tally),
+            Err(error) => tally.check("setup", Err(error)),
+        }
+    }
+    finish(&tally)
+}
+
+/// The tests that need the built program and real clients.
+fn clients(root: &Path, tools: &Tools, wanted: &dyn Fn(&str) -> bool, tally: &mut Tally) {
+    if wanted("web") {
+        tally.check("web", web(root));
+    }
+    let build = ["build", "--workspace", "--bins", "--examples"];
+    if let Err(error) = run_command(&mut command(root, "cargo", &build)) {
+        return tally.check("build", Err(error));
+    }
+    let binary = root.join("target/debug/tidemill");
+    if wanted("kcat") || wanted("kafka-python") {
+        match start(&binary, "clients", &[]) {
+            Ok(server) => kafka_clients(root, tools, &server, wanted, tally),
+            Err(error) => tally.check("clients", Err(error)),
+        }
+    }
+    if wanted("streamparse") {
+        let mut test =
+            command(root, "cargo", &["run", "--quiet", "--package", "tidemill-multilang"]);
+        test.args(["--example", "streamparse_check"]);
+        test.env("TIDEMILL_STREAMPARSE_VENV", &tools.streamparse_venv);
+        tally.runner("streamparse", tee(&mut test));
+    }
+    if wanted("dashboard") {
+        match start(&binary, "dashboard", &["--demo"]) {
+            Ok(server) => {
+                let mut test = command(&root.join("web"), "node", &["test/dashboard.mjs"]);
+                test.env("BASE_URL", &server.http).env("CHROMIUM", &tools.chromium);
+                tally.runner("dashboard", tee(&mut test));
+            }
+            Err(error) => tally.check("dashboard", Err(error)),
+        }
+    }
+}
+
+fn web(root: &Path) -> Result<()> {
+    let web = root.join("web");
+    if !web.join("node_modules").is_dir() {
+        run_command(&mut command(&web, "npm", &["ci", "--no-audit", "--no-fund"]))?;
+    }
+    run_command(&mut command(&web, "npm", &["run", "check"]))?;
+    run_command(&mut command(&web, "npm", &["run", "build"]))
+}
+
+fn kafka_clients(
+    root: &Path,
+    tools: &Tools,
+    server: &Server,
+    wanted: &dyn Fn(&str) -> bool,
+    tally: &mut Tally,
+) {
+    let clients = root.join("crates/broker/tests/clients");
+    if wanted("kcat") {
+        let script = clients.join("kcat.sh").to_string_lossy().into_owned();
+        tally.runner("kcat", tee(&mut command(root, "bash", &[&script, &server.kafka])));
+    }
+    if wanted("kafka-python") {
+        let python = tools.kafka_python.to_string_lossy().into_owned();
+        let script = clients.join("kafka_python.py").to_string_lossy().into_owned();
+        tally.runner("kafka-python", tee(&mut command(root, &python, &[&script, &server.kafka])));
+    }
+}
+
+fn start(binary: &Path, name: &str, more: &[&str]) -> Result<Server> {
+    Server::start(binary, &scratch(name), more)
+}
+
+/// A folder of this run alone.
+pub(crate) fn scratch(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("tidemill-{name}-{}", std::process::id()))
+}
+
+fn finish(tally: &Tally) -> Result<()> {
+    if !tally.failures.is_empty() {
+        println!("failed: {}", tally.failures.join(", "));
+    }
+    println!("{} passed, {} failed", tally.passed, tally.failed);
+    if tally.failed == 0 && tally.passed > 0 {
+        Ok(())
+    } else {
+        // The last line stays the count, which says it all.
+        std::process::exit(1)
+    }
+}
