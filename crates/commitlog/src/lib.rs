@@ -1,1 +1,100 @@
 //! An embeddable log with the semantics and the on-disk layout of Apache Kafka.
+//!
+//! # Constraints
+//!
+//! * A log is a folder. A topic has partitions, a partition is a folder `topic-N` of segments of at most 1 GiB,
+//!   in Kafka's own bytes: record batches v2, offset index, time index, leader epochs.
+//! * Batches are opaque: length, header and CRC-32C are checked, base offset and leader epoch are patched, and what the
+//!   producer sent is what lies on the disk and what a consumer gets.
+//! * One writer does everything that changes files, in rounds: one write and one sync per touched
+//!   partition and round. An append is answered when its promise holds ([`Acks`], [`Durability`]).
+//! * Every queue, buffer and count is bounded (`limits.rs`); each error says what was consumed and
+//!   whether the caller may go on.
+//! * No clock, disk, thread or randomness but through `tidemill_world`, so that a simulator can step all
+//!   of it from a seed.
+//!
+//! # Layout
+//!
+//! ```text
+//! <dir>/.lock                              held while the log is open
+//! <dir>/.kafka_cleanshutdown               there after a clean stop
+//! <dir>/synced-up-to-checkpoint            how far each partition is synced: recovery scans from there
+//! <dir>/log-start-checkpoint               log start offsets
+//! <dir>/.topics/<topic id>.topic           a topic's name and settings: what makes it exist
+//! <dir>/<topic>-<N>/partition.metadata     topic id
+//! <dir>/<topic>-<N>/leader-epoch-checkpoint
+//! <dir>/<topic>-<N>/<base offset>.log      batches; ends in zeros while it is written
+//! <dir>/<topic>-<N>/<base offset>.index    8-byte entries, one per 4 KiB of log
+//! <dir>/<topic>-<N>/<base offset>.timeindex  12-byte entries
+//! ```
+//!
+//! # The story
+//!
+//! [`Log::open`] takes the lock and recovers each partition. [`Partition::append`] checks a batch on
+//! the caller's thread and queues it; the writer takes all that is queued, writes, syncs, publishes and answers.
+//! [`Partition::read`] serves from the tail cache, or finds its place through the offset index and reads
+//! the file. [`Log::close`] leaves files that end where their batches end, and a mark that says so.
+//!
+//! ```no_run
+//! use tidemill_commitlog::{Acks, Log, LogConfig, TopicConfig, batch::{BatchBuilder, Record, records}};
+//! use tidemill_world::World;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let log = Log::open(World::real(), LogConfig::new("data"))?;
+//! log.ensure_topic("greetings", TopicConfig::default())?;
+//! let partition = log.partition("greetings", 0).ok_or("no such partition")?;
+//! let mut builder = BatchBuilder::new(1 << 20);
+//! builder.push(&Record { value: Some(b"hello"), ..Record::default() })?;
+//! let appended = partition.append_wait(builder.finish(), Acks::Synced)?;
+//! for batch in partition.read(appended.base_offset, 1 << 20)?.batches() {
+//!     for record in &records(&batch)? {
+//!         assert_eq!(record?.value, Some(&b"hello"[..]));
+//!     }
+//! }
+//! log.close()?;
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod batch;
+mod config;
+mod error;
+mod limits;
+
+mod log;
+mod partition;
+mod read;
+
+mod appender;
+mod outcome;
+
+mod core;
+mod notify;
+mod queue;
+mod state;
+mod tail;
+
+mod place;
+mod writer;
+
+mod recovery;
+mod scan;
+
+mod checkpoint;
+mod handles;
+mod index;
+mod names;
+mod segment;
+mod starts;
+mod topics;
+
+pub use appender::Appender;
+pub use config::{Acks, Durability, LogConfig, TimestampType, TopicConfig, TopicId, TopicInfo};
+pub use error::{
+    AppendError, CloseError, Corruption, OpenError, ReadError, ReopenError, TopicError,
+};
+pub use limits::{APPEND_BYTES_MAX, DECOMPRESSED_BYTES_MAX};
+pub use log::Log;
+pub use outcome::{AppendFuture, Appended};
+pub use partition::{Changed, Partition, Subscription};
+pub use read::ReadBatches;

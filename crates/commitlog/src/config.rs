@@ -1,0 +1,207 @@
+//! What can be set on a log and on a topic, and the rules that names and values keep.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use crate::batch::TimestampType;
+use crate::error::TopicError;
+use crate::limits::{APPEND_BYTES_MAX, PARTITIONS_MAX, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
+
+/// Settings of one log folder. Plain data; `..LogConfig::new(dir)` fills what you do not name.
+#[derive(Clone, Debug)]
+pub struct LogConfig {
+    /// The folder that holds everything; made if it is not there.
+    pub dir: PathBuf,
+    /// Bytes after which a segment is closed and the next begun, for topics that do not say.
+    pub segment_bytes: u64,
+    /// Bytes of recent batches kept in memory over all partitions, so that readers at the tail do not
+    /// touch the disk.
+    pub tail_cache_bytes: usize,
+    /// How often old segments are looked for, milliseconds.
+    pub retention_check_ms: u64,
+    /// How often the synced-up-to mark is written while appends go on, milliseconds. It bounds what
+    /// recovery scans after a crash.
+    pub mark_every_ms: u64,
+    /// Bytes of appends that may wait for the writer, over all partitions.
+    pub queue_bytes: usize,
+    /// Appends that may wait for the writer, over all partitions.
+    pub queue_appends: usize,
+}
+
+impl LogConfig {
+    /// The defaults for a log in `dir`.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            segment_bytes: 1 << 30,
+            tail_cache_bytes: 64 << 20,
+            retention_check_ms: 300_000,
+            mark_every_ms: 1_000,
+            queue_bytes: 64 << 20,
+            queue_appends: 65_536,
+        }
+    }
+}
+
+/// When an append that asks for [`Acks::Synced`] is answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// After the bytes are synced to the disk: survives the machine's crash.
+    #[default]
+    Synced,
+    /// After the bytes are written: survives our crash, not the machine's. They are synced right after.
+    Written,
+}
+
+/// What the caller of an append waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Acks {
+    /// The write, not the sync (Kafka's `acks=1`).
+    Written,
+    /// What the topic's [`Durability`] says (Kafka's `acks=all`).
+    #[default]
+    Synced,
+}
+
+/// Settings of one topic, kept on the disk with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicConfig {
+    /// How many partitions, at least one.
+    pub partitions: i32,
+    /// Segments whose newest record is older are removed, milliseconds; `None` keeps them.
+    pub retention_ms: Option<i64>,
+    /// The oldest segments are removed while a partition is larger, bytes; `None` keeps them.
+    pub retention_bytes: Option<u64>,
+    /// Bytes after which a segment is closed; `None` takes the log's setting.
+    pub segment_bytes: Option<u64>,
+    /// The largest batch accepted, bytes (Kafka's `max.message.bytes`).
+    pub max_message_bytes: u32,
+    /// What [`Acks::Synced`] waits for.
+    pub durability: Durability,
+    /// Whether only the last record of each key need be kept (stored; cleaning is not done yet).
+    pub compact: bool,
+    /// Who sets the timestamps.
+    pub timestamp_type: TimestampType,
+}
+
+impl Default for TopicConfig {
+    /// One partition, seven days, synced; otherwise as Kafka's defaults.
+    fn default() -> Self {
+        Self {
+            partitions: 1,
+            retention_ms: Some(7 * 24 * 3_600_000),
+            retention_bytes: None,
+            segment_bytes: None,
+            max_message_bytes: 1_048_588,
+            durability: Durability::Synced,
+            compact: false,
+            timestamp_type: TimestampType::CreateTime,
+        }
+    }
+}
+
+impl TopicConfig {
+    /// The defaults with so many partitions.
+    pub fn with_partitions(partitions: i32) -> Self {
+        Self { partitions, ..Self::default() }
+    }
+
+    /// Checks every value against its bounds.
+    pub(crate) fn check(&self) -> Result<(), TopicError> {
+        let invalid = |field, why: String| Err(TopicError::InvalidConfig { field, why });
+        if !(1..=PARTITIONS_MAX).contains(&self.partitions) {
+            return invalid("partitions", format!("must be 1 to {PARTITIONS_MAX}"));
+        }
+        if usize::try_from(self.max_message_bytes).is_ok_and(|bytes| bytes > APPEND_BYTES_MAX) {
+            return invalid("max_message_bytes", format!("must be at most {APPEND_BYTES_MAX}"));
+        }
+        let segment = SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX;
+        if self.segment_bytes.is_some_and(|bytes| !segment.contains(&bytes)) {
+            let why = format!("must be {SEGMENT_BYTES_MIN} to {SEGMENT_BYTES_MAX}");
+            return invalid("segment_bytes", why);
+        }
+        if self.retention_ms.is_some_and(|ms| ms < 0) {
+            return invalid(
+                "retention_ms",
+                "must not be negative; leave it out to keep all".into(),
+            );
+        }
+        Ok(())
+    }
+}
+
+/// The identity of a topic: made when the topic is, never used again, stable on the disk.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicId(pub [u8; 16]);
+
+/// URL-safe base64 without padding, Kafka's spelling of ids.
+const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+impl fmt::Display for TopicId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = u128::from_be_bytes(self.0);
+        // 128 bits are 22 digits of six bits, with four zero bits after the last.
+        for digit in 0..22u32 {
+            let shifted = match 122u32.checked_sub(digit * 6) {
+                Some(right) => number >> right,
+                None => number << 4,
+            };
+            let index = usize::try_from(shifted & 63).unwrap_or(0);
+            write!(f, "{}", char::from(BASE64.get(index).copied().unwrap_or(b'A')))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for TopicId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TopicId({self})")
+    }
+}
+
+impl TopicId {
+    /// Reads Kafka's spelling; `None` when it is not one.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() != 22 {
+            return None;
+        }
+        let mut number = 0u128;
+        for (at, byte) in text.bytes().enumerate() {
+            let digit = BASE64.iter().position(|&letter| letter == byte)?;
+            let digit = u128::try_from(digit).ok()?;
+            number = if at < 21 { number << 6 | digit } else { number << 2 | digit >> 4 };
+        }
+        Some(Self(number.to_be_bytes()))
+    }
+}
+
+/// What is known of a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicInfo {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its identity.
+    pub id: TopicId,
+    /// Its settings.
+    pub config: TopicConfig,
+}
+
+/// The longest topic name, as in Kafka: the folder's name needs the rest of 255.
+const TOPIC_NAME_MAX: usize = 249;
+
+/// Kafka's rule for topic names: 1 to 249 of `[a-zA-Z0-9._-]`, not `.` or `..`.
+pub(crate) fn check_topic_name(name: &str) -> Result<(), TopicError> {
+    let why = if name.is_empty() {
+        "it is empty"
+    } else if name.len() > TOPIC_NAME_MAX {
+        "it is longer than 249 characters"
+    } else if name == "." || name == ".." {
+        "it is a folder of its own"
+    } else if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)) {
+        "only ASCII letters, digits, '.', '_' and '-' are allowed"
+    } else {
+        return Ok(());
+    };
+    Err(TopicError::InvalidName { name: name.chars().take(TOPIC_NAME_MAX).collect(), why })
+}

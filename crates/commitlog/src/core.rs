@@ -1,0 +1,98 @@
+//! What all parts of one open log share.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use tidemill_world::{Wake, World};
+
+use crate::config::{LogConfig, TopicConfig, TopicInfo};
+use crate::handles::ReadHandles;
+use crate::queue::Queue;
+use crate::segment::Files;
+use crate::state::PartitionState;
+
+pub(crate) struct Core {
+    pub(crate) world: World,
+    pub(crate) config: LogConfig,
+    pub(crate) handles: ReadHandles,
+    pub(crate) queue: Queue,
+    topics: RwLock<BTreeMap<Arc<str>, Topic>>,
+    next_number: AtomicU64,
+    /// Held while the file of log start offsets is written.
+    pub(crate) starts_turn: Mutex<()>,
+    retention_asked: AtomicBool,
+    writer: Wake,
+}
+
+/// A topic and its partitions in order.
+#[derive(Clone)]
+pub(crate) struct Topic {
+    pub(crate) info: Arc<TopicInfo>,
+    pub(crate) partitions: Arc<[Arc<PartitionState>]>,
+}
+
+impl Core {
+    pub(crate) fn new(world: World, config: LogConfig, writer: Wake) -> Self {
+        let queue = Queue::new(config.queue_bytes, config.queue_appends, writer.clone());
+        Self {
+            world,
+            config,
+            handles: ReadHandles::default(),
+            queue,
+            topics: RwLock::default(),
+            next_number: AtomicU64::new(0),
+            starts_turn: Mutex::default(),
+            retention_asked: AtomicBool::new(false),
+            writer,
+        }
+    }
+
+    /// Has the writer look for removable segments soon.
+    pub(crate) fn request_retention(&self) {
+        self.retention_asked.store(true, Ordering::Release);
+        self.writer.notify();
+    }
+
+    /// Whether somebody asked for that since the last call.
+    pub(crate) fn take_retention_request(&self) -> bool {
+        self.retention_asked.swap(false, Ordering::AcqRel)
+    }
+
+    /// The segment size of a topic.
+    pub(crate) fn segment_bytes(&self, config: &TopicConfig) -> u64 {
+        config.segment_bytes.unwrap_or(self.config.segment_bytes)
+    }
+
+    pub(crate) fn files(&self) -> Files<'_> {
+        Files { disk: self.world.disk(), handles: &self.handles }
+    }
+
+    /// A number that no other partition of this log has had.
+    pub(crate) fn number(&self) -> u64 {
+        self.next_number.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn topic(&self, name: &str) -> Option<Topic> {
+        self.topics.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    pub(crate) fn topics(&self) -> Vec<Topic> {
+        self.topics.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    pub(crate) fn insert(&self, topic: Topic) {
+        let name = Arc::clone(&topic.info.name);
+        self.topics.write().unwrap_or_else(PoisonError::into_inner).insert(name, topic);
+    }
+
+    pub(crate) fn remove(&self, name: &str) -> Option<Topic> {
+        self.topics.write().unwrap_or_else(PoisonError::into_inner).remove(name)
+    }
+
+    /// All partitions, in the order of topic names.
+    pub(crate) fn partitions(&self) -> Vec<Arc<PartitionState>> {
+        let topics = self.topics.read().unwrap_or_else(PoisonError::into_inner);
+        topics.values().flat_map(|topic| topic.partitions.iter().cloned()).collect()
+    }
+}

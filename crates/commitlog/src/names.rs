@@ -1,0 +1,69 @@
+//! The names of folders and files, as Kafka spells them.
+
+use std::path::{Path, PathBuf};
+
+/// Held while a log is open.
+pub(crate) const LOCK: &str = ".lock";
+/// There after a clean stop, gone while the log is open.
+pub(crate) const CLEAN_STOP: &str = ".kafka_cleanshutdown";
+/// How far each partition is known to be synced, and where that is. Kafka's
+/// `recovery-point-offset-checkpoint` with more columns, hence another name.
+pub(crate) const SYNCED_MARKS: &str = "synced-up-to-checkpoint";
+/// Log start offsets. Kafka's `log-start-offset-checkpoint` by topic id instead of name.
+pub(crate) const LOG_STARTS: &str = "log-start-checkpoint";
+/// The folder with one file of settings per topic: the list of the topics there are.
+pub(crate) const TOPICS: &str = ".topics";
+/// The leader epochs of one partition (Kafka's format).
+pub(crate) const LEADER_EPOCHS: &str = "leader-epoch-checkpoint";
+/// The topic id of one partition (Kafka's format).
+pub(crate) const PARTITION_METADATA: &str = "partition.metadata";
+/// How the name of a folder ends that is not yet a partition.
+pub(crate) const CREATING: &str = ".creating";
+/// How the name of a folder ends that is no longer a partition (Kafka's spelling).
+pub(crate) const DELETED: &str = "-delete";
+
+/// Which of a segment's files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Log,
+    OffsetIndex,
+    TimeIndex,
+}
+
+impl Kind {
+    fn extension(self) -> &'static str {
+        match self {
+            Self::Log => "log",
+            Self::OffsetIndex => "index",
+            Self::TimeIndex => "timeindex",
+        }
+    }
+}
+
+/// The path of a segment's file: the base offset in twenty digits.
+pub(crate) fn segment_file(folder: &Path, base: i64, kind: Kind) -> PathBuf {
+    folder.join(format!("{base:020}.{}", kind.extension()))
+}
+
+/// The base offset in the name of a `.log` file.
+pub(crate) fn segment_base(file_name: &str) -> Option<i64> {
+    let digits = file_name.strip_suffix(".log")?;
+    if digits.len() != 20 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse().ok()
+}
+
+/// `topic-partition`, the name of a partition and of its folder.
+pub(crate) fn partition_folder(topic: &str, index: i32) -> String {
+    format!("{topic}-{index}")
+}
+
+/// Topic and partition in the name of a folder.
+pub(crate) fn parse_partition_folder(name: &str) -> Option<(&str, i32)> {
+    let (topic, index) = name.rsplit_once('-')?;
+    if topic.is_empty() || !index.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    Some((topic, index.parse().ok()?))
+}

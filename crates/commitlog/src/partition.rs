@@ -1,0 +1,366 @@
+//! The handle of one partition.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tidemill_world::Wake;
+
+use crate::batch::{TimestampType, check, restamp};
+use crate::config::{Acks, TopicInfo};
+use crate::core::Core;
+use crate::error::{AppendError, ReadError, ReopenError};
+use crate::limits::APPEND_BYTES_MAX;
+use crate::outcome::{AppendFuture, Appended, Done, Outcome};
+use crate::queue::Submit;
+use crate::read::{self, ReadBatches};
+use crate::recovery::Recovery;
+use crate::starts::write_starts;
+use crate::state::{Condition, PartitionState};
+
+/// One partition of a topic. Cloning is two reference counts. It stays usable, with errors, when its topic is
+/// deleted or the log is closed.
+#[derive(Clone)]
+pub struct Partition {
+    pub(crate) core: Arc<Core>,
+    pub(crate) state: Arc<PartitionState>,
+}
+
+impl std::fmt::Debug for Partition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Partition({})", self.state.name)
+    }
+}
+
+impl Partition {
+    /// Appends one or more v2 batches. They are checked here; then the writer takes them. `done` is called
+    /// once, by the writer's thread (or by this one when the append is refused at once), and must be short and
+    /// must not block.
+    pub fn append(
+        &self,
+        batches: Bytes,
+        acks: Acks,
+        done: impl FnOnce(Result<Appended, AppendError>) + Send + 'static,
+    ) {
+        let done = Done::new(done);
+        match self.prepare(batches, acks) {
+            Err(error) => done.answer(Err(error)),
+            Ok(mut submit) => {
+                submit.done = Some(done);
+                if let Err(refused) = self.core.queue.push(submit) {
+                    let (mut submit, error) = *refused;
+                    submit.answer(Err(error));
+                }
+            }
+        }
+    }
+
+    /// [`append`](Self::append) as a future, for any executor.
+    pub fn append_async(&self, batches: Bytes, acks: Acks) -> AppendFuture {
+        let outcome = Outcome::default();
+        let future = outcome.future();
+        self.append(batches, acks, move |result| outcome.set(result));
+        future
+    }
+
+    /// Appends and blocks until the answer; while the queue is full it waits for room. Not for a
+    /// simulation, where nobody would step the writer meanwhile, and not for a `done` callback.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append), but never [`AppendError::Busy`].
+    pub fn append_wait(&self, batches: Bytes, acks: Acks) -> Result<Appended, AppendError> {
+        let mut submit = self.prepare(batches, acks)?;
+        let slot = Arc::new(Mutex::new(None));
+        let wake = Wake::new();
+        let (answered, answer) = (wake.clone(), Arc::clone(&slot));
+        submit.done = Some(Done::new(move |result| {
+            *answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+            answered.notify();
+        }));
+        self.push_wait(submit)?;
+        loop {
+            if let Some(result) = slot.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                return result;
+            }
+            wake.wait(None);
+        }
+    }
+
+    fn push_wait(&self, mut submit: Submit) -> Result<(), AppendError> {
+        let room = Wake::new();
+        loop {
+            match self.core.queue.push(submit) {
+                Ok(()) => return Ok(()),
+                Err(refused) => match *refused {
+                    (back, AppendError::Busy { .. }) => submit = back,
+                    (mut back, error) => {
+                        // Its answer is this error, not that of a dropped append.
+                        back.answer(Err(error.clone()));
+                        return Err(error);
+                    }
+                },
+            }
+            self.core.queue.when_room(&room);
+            room.wait(None);
+        }
+    }
+
+    /// Checks an append on the caller's thread, so that the writer only copies.
+    fn prepare(&self, batches: Bytes, acks: Acks) -> Result<Submit, AppendError> {
+        self.state.check_append()?;
+        if batches.is_empty() {
+            return Err(AppendError::Empty);
+        }
+        if batches.len() > APPEND_BYTES_MAX {
+            return Err(AppendError::AppendTooLarge {
+                bytes: batches.len(),
+                max: APPEND_BYTES_MAX,
+            });
+        }
+        let records = self.check_batches(&batches)?;
+        let (bytes, log_append_time_ms) = match self.state.topic.config.timestamp_type {
+            TimestampType::CreateTime => (batches, -1),
+            TimestampType::LogAppendTime => {
+                let now = self.core.world.clock().wall_ms();
+                (restamp_all(batches, now), now)
+            }
+        };
+        Ok(Submit {
+            partition: Arc::clone(&self.state),
+            bytes,
+            records,
+            acks,
+            log_append_time_ms,
+            base_offset: 0,
+            done: None,
+        })
+    }
+
+    /// Checks each batch and returns how many offsets they take.
+    fn check_batches(&self, mut rest: &[u8]) -> Result<i64, AppendError> {
+        let max = usize::try_from(self.state.topic.config.max_message_bytes).unwrap_or(usize::MAX);
+        let mut records = 0i64;
+        while !rest.is_empty() {
+            let header = check(rest, APPEND_BYTES_MAX)?;
+            header.check_count()?;
+            if header.bytes > max {
+                let topic = Arc::clone(&self.state.topic.name);
+                return Err(AppendError::TooLarge { topic, bytes: header.bytes, max });
+            }
+            records += i64::from(header.record_count);
+            rest = rest.get(header.bytes..).unwrap_or_default();
+        }
+        Ok(records)
+    }
+
+    /// Whole batches from the one that holds `offset`: at least one if there is one, then while they fit in
+    /// `bytes_max`; only what lies below the high watermark, and nothing at the watermark itself.
+    ///
+    /// # Errors
+    /// [`ReadError::OutOfRange`] outside `log_start_offset..=high_watermark`.
+    pub fn read(&self, offset: i64, bytes_max: usize) -> Result<ReadBatches, ReadError> {
+        read::read(&self.core, &self.state, offset, bytes_max)
+    }
+
+    /// The first record with a timestamp of at least `timestamp_ms`: its offset and timestamp.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn offset_for_timestamp(&self, timestamp_ms: i64) -> Result<Option<(i64, i64)>, ReadError> {
+        read::offset_for_timestamp(&self.core, &self.state, timestamp_ms)
+    }
+
+    /// The topic, as it was when this handle was made.
+    pub fn topic(&self) -> &TopicInfo {
+        &self.state.topic
+    }
+
+    /// The number of the partition in its topic.
+    pub fn index(&self) -> i32 {
+        self.state.index
+    }
+
+    /// The offset after the last record that can be read.
+    pub fn high_watermark(&self) -> i64 {
+        self.state.high_watermark()
+    }
+
+    /// The first offset that can be read.
+    pub fn log_start_offset(&self) -> i64 {
+        self.state.log_start_offset()
+    }
+
+    /// Rises with every unclean start (KIP-320).
+    pub fn leader_epoch(&self) -> i32 {
+        self.state.leader_epoch()
+    }
+
+    /// The end of what an epoch wrote, for `OffsetForLeaderEpoch` (KIP-320): the greatest epoch not
+    /// after `epoch`, and the first offset of the one that follows it. `None` before the first epoch.
+    pub fn epoch_end(&self, epoch: i32) -> Option<(i32, i64)> {
+        let guard = self.state.writer();
+        let epochs = guard.as_ref()?.epochs();
+        let after = epochs.partition_point(|start| start.epoch <= epoch);
+        let found = epochs.get(after.checked_sub(1)?)?;
+        let end = epochs.get(after).map_or_else(|| self.high_watermark(), |next| next.offset);
+        Some((found.epoch, end))
+    }
+
+    /// Gives up every record before `offset`, durably. Whole segments are removed soon after; returns the
+    /// new log start offset.
+    ///
+    /// # Errors
+    /// [`ReadError::OutOfRange`] past the high watermark.
+    pub fn delete_records(&self, offset: i64) -> Result<i64, ReadError> {
+        self.state.check_read()?;
+        let (log_start_offset, high_watermark) = (self.log_start_offset(), self.high_watermark());
+        if offset < 0 || offset > high_watermark {
+            return Err(ReadError::OutOfRange { offset, log_start_offset, high_watermark });
+        }
+        if offset > log_start_offset {
+            write_starts(&self.core, &self.state, offset)
+                .map_err(ReadError::io(&self.state.folder))?;
+            self.core.request_retention();
+        }
+        Ok(self.log_start_offset())
+    }
+
+    /// Whether appends are taken; the error says why not.
+    ///
+    /// # Errors
+    /// What an append would be told.
+    pub fn check(&self) -> Result<(), AppendError> {
+        self.state.check_append()
+    }
+
+    /// Recovers a fenced or corrupt partition from its files, as opening the log would, and takes appends
+    /// again. Does nothing to one that is well.
+    ///
+    /// # Errors
+    /// The disk still refuses, or the partition is still corrupt; it stays stopped.
+    pub fn reopen(&self) -> Result<(), ReopenError> {
+        let state = &self.state;
+        let mut writer = state.writer();
+        match state.condition() {
+            Condition::Open => return Ok(()),
+            Condition::Deleted => return Err(ReopenError::Gone),
+            Condition::Closed => return Err(ReopenError::Gone),
+            Condition::Fenced(_) | Condition::Corrupt(_) => {}
+        }
+        let mark = state.mark.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        *writer = None;
+        let recovery = Recovery {
+            disk: self.core.world.disk(),
+            folder: &state.folder,
+            segment_bytes: self.core.segment_bytes(&state.topic.config),
+            mark: mark.as_ref(),
+            log_start: Some(state.log_start_offset()),
+            clean: false,
+        };
+        let opened = recovery
+            .run()
+            .map_err(|source| ReopenError::Io { folder: state.folder.clone(), source })?;
+        if let Condition::Corrupt(corruption) = &opened.condition {
+            return Err(ReopenError::Corrupt(Arc::clone(corruption)));
+        }
+        state.reopen(&mut writer, opened);
+        Ok(())
+    }
+
+    /// Blocks until the high watermark is past `offset`; `false` after `timeout` or when the partition has
+    /// ended. Not for a simulation.
+    pub fn wait_past(&self, offset: i64, timeout: Duration) -> bool {
+        let wake = Wake::new();
+        let _subscription = self.on_change(wake.clone());
+        let clock = self.core.world.clock();
+        let deadline = clock.now().after(timeout);
+        loop {
+            if self.high_watermark() > offset {
+                return true;
+            }
+            let left = deadline.since(clock.now());
+            if left.is_zero() || self.state.has_ended() {
+                return false;
+            }
+            wake.wait(Some(left));
+        }
+    }
+
+    /// A future that is ready when the high watermark is past `offset`, or the partition has ended.
+    pub fn changed(&self, offset: i64) -> Changed {
+        Changed { state: Arc::clone(&self.state), offset, id: None }
+    }
+
+    /// Notifies `wake` whenever the high watermark moves or the partition ends, until the subscription is
+    /// dropped.
+    pub fn on_change(&self, wake: Wake) -> Subscription {
+        let id = self.state.watchers.add_wake(wake);
+        Subscription { state: Arc::clone(&self.state), id }
+    }
+}
+
+/// See [`Partition::changed`].
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct Changed {
+    state: Arc<PartitionState>,
+    offset: i64,
+    id: Option<u64>,
+}
+
+impl Changed {
+    fn is_ready(&self) -> bool {
+        self.state.high_watermark() > self.offset || self.state.has_ended()
+    }
+}
+
+impl Future for Changed {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.is_ready() {
+            return Poll::Ready(());
+        }
+        let id = self.state.watchers.add_future(self.id, self.offset, context.waker());
+        self.id = Some(id);
+        // It may have moved between the look and the registration.
+        if self.is_ready() { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl Drop for Changed {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            self.state.watchers.remove(id);
+        }
+    }
+}
+
+/// Ends the notifications of [`Partition::on_change`] when dropped.
+#[must_use = "dropping it ends the notifications"]
+pub struct Subscription {
+    state: Arc<PartitionState>,
+    id: u64,
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.state.watchers.remove(self.id);
+    }
+}
+
+/// Stamps every batch with the log's time.
+fn restamp_all(batches: Bytes, now: i64) -> Bytes {
+    let mut owned = batches.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&*shared));
+    let mut at = 0;
+    while let Some(rest) = owned.get_mut(at..).filter(|rest| !rest.is_empty()) {
+        let Ok(header) = crate::batch::header(rest) else { break };
+        if let Some(batch) = rest.get_mut(..header.bytes) {
+            restamp(batch, now);
+        }
+        at += header.bytes;
+    }
+    owned.freeze()
+}

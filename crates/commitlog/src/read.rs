@@ -1,0 +1,294 @@
+//! Reading batches: from the tail cache where it reaches back far enough, else from the segment's file.
+//!
+//! What comes from the disk is checked against its CRC before it is given out.
+
+use std::sync::{Arc, PoisonError};
+
+use bytes::Bytes;
+
+use crate::batch::{BatchError, Frames, HEADER_BYTES, check, frames, header, records};
+use crate::core::Core;
+use crate::error::{Corruption, ReadError};
+use crate::limits::{APPEND_BYTES_MAX, INDEX_INTERVAL_BYTES, READ_BYTES_MAX};
+use crate::names::Kind;
+use crate::segment::Segment;
+use crate::state::PartitionState;
+
+/// Whole batches from one partition, in order.
+#[derive(Clone, Debug, Default)]
+pub struct ReadBatches {
+    chunks: Vec<Bytes>,
+    bytes: usize,
+    /// The offset to read from next: after the last batch that is here.
+    pub next_offset: i64,
+    /// The offset after the last that can be read now.
+    pub high_watermark: i64,
+    /// The first offset that can be read now.
+    pub log_start_offset: i64,
+}
+
+impl ReadBatches {
+    /// The bytes, each piece one or more whole batches. The first batch may begin before the offset that was
+    /// asked for.
+    pub fn chunks(&self) -> &[Bytes] {
+        &self.chunks
+    }
+
+    /// Bytes in all chunks.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether there is no batch.
+    pub fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
+    /// Each batch by itself, sharing the memory of its chunk.
+    pub fn batches(&self) -> impl Iterator<Item = Bytes> + '_ {
+        self.chunks.iter().flat_map(|chunk| {
+            let walk: Frames<'_> = frames(chunk);
+            walk.map_while(Result::ok).map(|(_, batch)| chunk.slice_ref(batch))
+        })
+    }
+
+    /// All bytes in one piece; copies when there is more than one chunk.
+    pub fn into_bytes(mut self) -> Bytes {
+        match self.chunks.len() {
+            0 => Bytes::new(),
+            1 => self.chunks.swap_remove(0),
+            _ => self.chunks.concat().into(),
+        }
+    }
+}
+
+/// Reads whole batches from the one that holds `offset`, at least one if there is one, then while they fit in
+/// `bytes_max`.
+pub(crate) fn read(
+    core: &Core,
+    partition: &PartitionState,
+    offset: i64,
+    bytes_max: usize,
+) -> Result<ReadBatches, ReadError> {
+    partition.check_read()?;
+    let high_watermark = partition.high_watermark();
+    let log_start_offset = partition.log_start_offset();
+    let mut read =
+        ReadBatches { next_offset: offset, high_watermark, log_start_offset, ..Default::default() };
+    if offset < log_start_offset || offset > high_watermark {
+        return Err(ReadError::OutOfRange { offset, log_start_offset, high_watermark });
+    }
+    if offset == high_watermark {
+        return Ok(read);
+    }
+    let bytes_max = bytes_max.min(READ_BYTES_MAX);
+    if let Some(found) = partition.tail.read(offset, high_watermark, bytes_max) {
+        read.chunks = found.chunks;
+        read.bytes = found.bytes;
+        read.next_offset = found.next_offset;
+        return Ok(read);
+    }
+    let Some(segment) = segment_of(partition, offset) else {
+        return Err(ReadError::OutOfRange { offset, log_start_offset, high_watermark });
+    };
+    match read_segment(core, &segment, offset, bytes_max) {
+        Ok((chunk, next_offset)) => {
+            read.bytes = chunk.len();
+            read.chunks.push(chunk);
+            read.next_offset = next_offset;
+            // The file may have grown since the watermark was looked at.
+            read.high_watermark = read.high_watermark.max(next_offset);
+            Ok(read)
+        }
+        Err(error) => Err(explain(partition, offset, error)),
+    }
+}
+
+/// A read that failed because the segment was removed meanwhile says so.
+fn explain(partition: &PartitionState, offset: i64, error: ReadError) -> ReadError {
+    if let Err(gone) = partition.check_read() {
+        return gone;
+    }
+    let log_start_offset = partition.log_start_offset();
+    if offset < log_start_offset {
+        let high_watermark = partition.high_watermark();
+        return ReadError::OutOfRange { offset, log_start_offset, high_watermark };
+    }
+    error
+}
+
+/// The segment that holds `offset`.
+fn segment_of(partition: &PartitionState, offset: i64) -> Option<Arc<Segment>> {
+    let segments = partition.segments.read().unwrap_or_else(PoisonError::into_inner);
+    let after = segments.partition_point(|segment| segment.base <= offset);
+    segments.get(after.checked_sub(1)?).cloned()
+}
+
+/// Reads from one segment's file. The published bytes hold whole batches only and one of them holds `offset`.
+fn read_segment(
+    core: &Core,
+    segment: &Segment,
+    offset: i64,
+    bytes_max: usize,
+) -> Result<(Bytes, i64), ReadError> {
+    let io = |error| ReadError::io(segment.path(Kind::Log))(error);
+    let file = segment.file(core.files(), Kind::Log).map_err(io)?;
+    let end = segment.published();
+    let mut position = segment.position_before(core.files(), offset).map_err(io)?;
+    // Enough for what was asked and for what lies between the index entry and the offset.
+    let slack = usize::try_from(INDEX_INTERVAL_BYTES).unwrap_or(0) + HEADER_BYTES;
+    let mut wanted = bytes_max.saturating_add(slack);
+    loop {
+        let left = usize::try_from(end.saturating_sub(position)).unwrap_or(usize::MAX);
+        let mut buffer = vec![0; wanted.min(left)];
+        let read = file.read_at(&mut buffer, position).map_err(io)?;
+        buffer.truncate(read);
+        match cut_out(&buffer, offset, bytes_max, left) {
+            Ok(Cut::Found { start, end, next_offset }) => {
+                verify(
+                    segment,
+                    position + start as u64,
+                    buffer.get(start..end).unwrap_or_default(),
+                )?;
+                return Ok((Bytes::from(buffer).slice(start..end), next_offset));
+            }
+            Ok(Cut::Further { skip, needed }) => {
+                position += skip as u64;
+                wanted = needed.max(bytes_max.saturating_add(slack));
+            }
+            Err((at, error)) => {
+                return Err(corrupt(segment, position + at as u64, error.to_string()));
+            }
+        }
+    }
+}
+
+/// What a piece of a file has of what is looked for.
+enum Cut {
+    /// It lies here.
+    Found { start: usize, end: usize, next_offset: i64 },
+    /// Read again, `skip` bytes further, at least `needed` bytes.
+    Further { skip: usize, needed: usize },
+}
+
+/// Walks the batches of `buffer`, of which `left` bytes are in the file, to those from `offset` on.
+fn cut_out(
+    buffer: &[u8],
+    offset: i64,
+    bytes_max: usize,
+    left: usize,
+) -> Result<Cut, (usize, BatchError)> {
+    let (mut start, mut end, mut next_offset) = (0, 0, offset);
+    loop {
+        let rest = buffer.get(end..).unwrap_or_default();
+        let found = end > start;
+        if rest.len() < HEADER_BYTES {
+            return match (found, end + HEADER_BYTES > left) {
+                (true, _) => Ok(Cut::Found { start, end, next_offset }),
+                (false, false) => Ok(Cut::Further { skip: start, needed: HEADER_BYTES }),
+                (false, true) => {
+                    let have = left.saturating_sub(end);
+                    Err((end, BatchError::Truncated { needed: HEADER_BYTES, have }))
+                }
+            };
+        }
+        let header = header(rest).map_err(|error| (end, error))?;
+        if header.bytes > left.saturating_sub(end) || header.bytes > APPEND_BYTES_MAX {
+            let have = left.saturating_sub(end);
+            return Err((end, BatchError::Truncated { needed: header.bytes, have }));
+        }
+        if header.last_offset() < offset {
+            end += header.bytes;
+            start = end;
+        } else if found && end - start + header.bytes > bytes_max {
+            return Ok(Cut::Found { start, end, next_offset });
+        } else if header.bytes > rest.len() {
+            return Ok(match found {
+                true => Cut::Found { start, end, next_offset },
+                false => Cut::Further { skip: start, needed: header.bytes },
+            });
+        } else {
+            end += header.bytes;
+            next_offset = header.last_offset().saturating_add(1);
+        }
+    }
+}
+
+/// Checks every batch against its checksum, as it was checked before it was written.
+fn verify(segment: &Segment, position: u64, batches: &[u8]) -> Result<(), ReadError> {
+    let mut at = 0;
+    while let Some(batch) = batches.get(at..).filter(|rest| !rest.is_empty()) {
+        match check(batch, batch.len()) {
+            Ok(header) => at += header.bytes,
+            Err(error) => return Err(corrupt(segment, position + at as u64, error.to_string())),
+        }
+    }
+    Ok(())
+}
+
+fn corrupt(segment: &Segment, position: u64, what: String) -> ReadError {
+    let corruption = Corruption { file: segment.path(Kind::Log), position, what };
+    tracing::error!("{corruption}");
+    ReadError::Corrupt(Arc::new(corruption))
+}
+
+/// Bytes read at once when records are looked for by their time.
+const SEARCH_BYTES: usize = 256 << 10;
+
+/// The first record at or after `timestamp_ms`: its offset and timestamp.
+pub(crate) fn offset_for_timestamp(
+    core: &Core,
+    partition: &PartitionState,
+    timestamp_ms: i64,
+) -> Result<Option<(i64, i64)>, ReadError> {
+    partition.check_read()?;
+    let start = partition.log_start_offset();
+    let Some(mut offset) = search_start(core, partition, timestamp_ms)? else { return Ok(None) };
+    offset = offset.max(start);
+    while offset < partition.high_watermark() {
+        let batches = read(core, partition, offset, SEARCH_BYTES)?;
+        for batch in batches.batches() {
+            if let Some(found) = search_batch(&batch, start, timestamp_ms) {
+                return Ok(Some(found));
+            }
+        }
+        offset = batches.next_offset;
+    }
+    Ok(None)
+}
+
+/// Where to begin looking: in the first segment that has a timestamp so great.
+fn search_start(
+    core: &Core,
+    partition: &PartitionState,
+    timestamp_ms: i64,
+) -> Result<Option<i64>, ReadError> {
+    let segments = partition.segments.read().unwrap_or_else(PoisonError::into_inner).clone();
+    for segment in segments {
+        let io = |error| {
+            explain(partition, segment.base, ReadError::io(segment.path(Kind::TimeIndex))(error))
+        };
+        let greatest = segment.greatest_timestamp(core.files()).map_err(io)?;
+        if greatest.is_some_and(|greatest| greatest >= timestamp_ms) {
+            return segment.offset_before(core.files(), timestamp_ms).map(Some).map_err(io);
+        }
+    }
+    Ok(None)
+}
+
+fn search_batch(batch: &Bytes, offset_min: i64, timestamp_ms: i64) -> Option<(i64, i64)> {
+    let header = header(batch).ok()?;
+    if header.max_timestamp_ms < timestamp_ms || header.last_offset() < offset_min {
+        return None;
+    }
+    let Ok(records) = records(batch) else {
+        // The records are the producer's business; the batch as a whole has the timestamp.
+        return Some((header.base_offset.max(offset_min), header.max_timestamp_ms));
+    };
+    let fits = |offset: i64, timestamp: i64| offset >= offset_min && timestamp >= timestamp_ms;
+    records
+        .iter()
+        .map_while(Result::ok)
+        .map(|record| (record.offset, record.timestamp_ms))
+        .find(|(offset, timestamp)| fits(*offset, *timestamp))
+}

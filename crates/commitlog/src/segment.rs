@@ -1,0 +1,148 @@
+//! One segment as readers see it: a log file and the two ways to find a place in it.
+//!
+//! `published` is how many bytes may be read; it grows when the writer has synced. The file may be longer (zeros,
+//! or bytes of a round under way), and its length means nothing. While the segment is being written its
+//! index is in memory, afterwards in its files.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tidemill_world::{Disk, File};
+
+use crate::handles::ReadHandles;
+use crate::index::{
+    ActiveIndex, OFFSET_ENTRY_BYTES, TIME_ENTRY_BYTES, decode_time, find_position, find_time,
+};
+use crate::names::{Kind, segment_file};
+
+/// Makes handles of different segments different, also when a topic is made anew under the same name.
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+/// "Not known yet" for the greatest timestamp.
+const UNKNOWN: i64 = i64::MIN;
+
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub(crate) id: u64,
+    pub(crate) base: i64,
+    folder: PathBuf,
+    published: AtomicU64,
+    greatest_timestamp: AtomicI64,
+    /// There while the segment is being written.
+    pub(crate) index: RwLock<Option<ActiveIndex>>,
+}
+
+/// How to reach the files of segments.
+#[derive(Clone, Copy)]
+pub(crate) struct Files<'a> {
+    pub(crate) disk: &'a dyn Disk,
+    pub(crate) handles: &'a ReadHandles,
+}
+
+impl Segment {
+    pub(crate) fn new(
+        folder: &Path,
+        base: i64,
+        published: u64,
+        index: Option<ActiveIndex>,
+    ) -> Self {
+        Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            base,
+            folder: folder.to_owned(),
+            published: AtomicU64::new(published),
+            greatest_timestamp: AtomicI64::new(UNKNOWN),
+            index: RwLock::new(index),
+        }
+    }
+
+    pub(crate) fn path(&self, kind: Kind) -> PathBuf {
+        segment_file(&self.folder, self.base, kind)
+    }
+
+    /// Bytes that may be read.
+    pub(crate) fn published(&self) -> u64 {
+        self.published.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn publish(&self, bytes: u64) {
+        self.published.store(bytes, Ordering::Release);
+    }
+
+    /// The segment takes no more batches: its index is on the disk.
+    pub(crate) fn close_index(&self) {
+        *self.index.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    pub(crate) fn file(&self, files: Files<'_>, kind: Kind) -> io::Result<Arc<dyn File>> {
+        files.handles.get(files.disk, self.id, kind, || self.path(kind))
+    }
+
+    /// A position from which scanning forward meets the batch that holds `offset`.
+    pub(crate) fn position_before(&self, files: Files<'_>, offset: i64) -> io::Result<u64> {
+        let relative = offset.saturating_sub(self.base);
+        if let Some(index) = &*self.index.read().unwrap_or_else(PoisonError::into_inner) {
+            let (entries, _) = index.offsets.as_chunks::<OFFSET_ENTRY_BYTES>();
+            return find_position(entries.len() as u64, relative, |at| nth(entries, at));
+        }
+        let (file, count) = self.index_file(files, Kind::OffsetIndex, OFFSET_ENTRY_BYTES)?;
+        let position = find_position(count, relative, |at| entry_of(&*file, at))?;
+        // An index that points outside its log is no help; the start always is.
+        Ok(if position < self.published() { position } else { 0 })
+    }
+
+    /// An offset from which scanning forward meets the first batch with a timestamp of at least this.
+    pub(crate) fn offset_before(&self, files: Files<'_>, timestamp_ms: i64) -> io::Result<i64> {
+        let found = if let Some(index) = &*self.index.read().unwrap_or_else(PoisonError::into_inner)
+        {
+            let (entries, _) = index.times.as_chunks::<TIME_ENTRY_BYTES>();
+            find_time(entries.len() as u64, timestamp_ms, |at| nth(entries, at))?
+        } else {
+            let (file, count) = self.index_file(files, Kind::TimeIndex, TIME_ENTRY_BYTES)?;
+            find_time(count, timestamp_ms, |at| entry_of(&*file, at))?
+        };
+        Ok(self.base.saturating_add(found.unwrap_or(0).into()))
+    }
+
+    /// The greatest timestamp of the segment, if any batch has one.
+    pub(crate) fn greatest_timestamp(&self, files: Files<'_>) -> io::Result<Option<i64>> {
+        if let Some(index) = &*self.index.read().unwrap_or_else(PoisonError::into_inner) {
+            return Ok(index.greatest.map(|(timestamp, _)| timestamp));
+        }
+        let known = self.greatest_timestamp.load(Ordering::Relaxed);
+        if known != UNKNOWN {
+            return Ok(Some(known));
+        }
+        let (file, count) = self.index_file(files, Kind::TimeIndex, TIME_ENTRY_BYTES)?;
+        let Some(last) = count.checked_sub(1) else { return Ok(None) };
+        let (timestamp, _) = decode_time(entry_of(&*file, last)?);
+        self.greatest_timestamp.store(timestamp, Ordering::Relaxed);
+        Ok(Some(timestamp))
+    }
+
+    fn index_file(
+        &self,
+        files: Files<'_>,
+        kind: Kind,
+        entry_bytes: usize,
+    ) -> io::Result<(Arc<dyn File>, u64)> {
+        let file = self.file(files, kind)?;
+        let count = file.len()? / entry_bytes as u64;
+        Ok((file, count))
+    }
+}
+
+fn nth<const N: usize>(entries: &[[u8; N]], at: u64) -> io::Result<[u8; N]> {
+    let entry = usize::try_from(at).ok().and_then(|at| entries.get(at));
+    entry.copied().ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+}
+
+fn entry_of<const N: usize>(file: &dyn File, at: u64) -> io::Result<[u8; N]> {
+    let mut entry = [0; N];
+    match file.read_at(&mut entry, at * N as u64)? {
+        read if read == N => Ok(entry),
+        _ => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}

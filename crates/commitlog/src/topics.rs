@@ -1,0 +1,202 @@
+//! Topics on the disk: one file of settings each, and a folder per partition.
+//!
+//! The file `.topics/<id>.topic` is what makes a topic exist. It is written after the partition folders are there
+//! and durable, and it says `deleting` before the first of them goes, so that a crash at any point leaves
+//! a whole topic or none once the log is opened again:
+//!
+//! * made: folders under a passing name (`*.creating`) → renamed → folder synced → topic file;
+//! * deleted: topic file says `deleting` → folders renamed (`*-delete`) → topic file removed → folders removed.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tidemill_world::{Disk, OpenHow};
+
+use crate::batch::TimestampType;
+use crate::checkpoint::{EpochStart, malformed, partition_metadata, read_text, write_epochs};
+use crate::config::{Durability, TopicConfig, TopicId, TopicInfo};
+use crate::error::TopicError;
+use crate::names::{
+    CREATING, DELETED, Kind, LEADER_EPOCHS, PARTITION_METADATA, TOPICS, parse_partition_folder,
+    partition_folder, segment_base, segment_file,
+};
+
+/// A topic file and what it says.
+pub(crate) struct TopicFile {
+    pub(crate) info: TopicInfo,
+    pub(crate) deleting: bool,
+}
+
+fn topic_path(dir: &Path, id: TopicId) -> PathBuf {
+    dir.join(TOPICS).join(format!("{id}.topic"))
+}
+
+fn encode(info: &TopicInfo, deleting: bool) -> String {
+    let TopicInfo { name, id, config } = info;
+    let optional = |value: Option<String>| value.unwrap_or_else(|| "none".into());
+    let state = if deleting { "deleting" } else { "live" };
+    let durability = match config.durability {
+        Durability::Synced => "synced",
+        Durability::Written => "written",
+    };
+    let timestamps = match config.timestamp_type {
+        TimestampType::CreateTime => "create",
+        TimestampType::LogAppendTime => "log-append",
+    };
+    format!(
+        "version: 0\ntopic_id: {id}\nname: {name}\nstate: {state}\npartitions: {}\n\
+         retention_ms: {}\nretention_bytes: {}\nsegment_bytes: {}\nmax_message_bytes: {}\n\
+         durability: {durability}\ncompact: {}\ntimestamps: {timestamps}\n",
+        config.partitions,
+        optional(config.retention_ms.map(|ms| ms.to_string())),
+        optional(config.retention_bytes.map(|bytes| bytes.to_string())),
+        optional(config.segment_bytes.map(|bytes| bytes.to_string())),
+        config.max_message_bytes,
+        config.compact,
+    )
+}
+
+fn parse(text: &str) -> Option<TopicFile> {
+    let field = |name: &str| {
+        let lines = text.lines().filter_map(|line| line.split_once(": "));
+        lines.filter(|(key, _)| *key == name).map(|(_, value)| value).next()
+    };
+    fn optional<T: std::str::FromStr>(value: &str) -> Option<Option<T>> {
+        if value == "none" { Some(None) } else { value.parse().ok().map(Some) }
+    }
+    if field("version")? != "0" {
+        return None;
+    }
+    let config = TopicConfig {
+        partitions: field("partitions")?.parse().ok()?,
+        retention_ms: optional(field("retention_ms")?)?,
+        retention_bytes: optional(field("retention_bytes")?)?,
+        segment_bytes: optional(field("segment_bytes")?)?,
+        max_message_bytes: field("max_message_bytes")?.parse().ok()?,
+        durability: match field("durability")? {
+            "synced" => Durability::Synced,
+            "written" => Durability::Written,
+            _ => return None,
+        },
+        compact: field("compact")?.parse().ok()?,
+        timestamp_type: match field("timestamps")? {
+            "create" => TimestampType::CreateTime,
+            "log-append" => TimestampType::LogAppendTime,
+            _ => return None,
+        },
+    };
+    config.check().ok()?;
+    let deleting = match field("state")? {
+        "live" => false,
+        "deleting" => true,
+        _ => return None,
+    };
+    let (id, name) = (TopicId::parse(field("topic_id")?)?, Arc::from(field("name")?));
+    Some(TopicFile { info: TopicInfo { name, id, config }, deleting })
+}
+
+/// All topic files. An error names the file.
+pub(crate) fn load(disk: &dyn Disk, dir: &Path) -> Result<Vec<TopicFile>, (PathBuf, io::Error)> {
+    let folder = dir.join(TOPICS);
+    let entries = disk.list(&folder).map_err(|error| (folder.clone(), error))?;
+    let mut topics = Vec::new();
+    for entry in entries.iter().filter(|entry| entry.name.ends_with(".topic")) {
+        let path = folder.join(&entry.name);
+        let text = read_text(disk, &path).map_err(|error| (path.clone(), error))?;
+        let topic = text.as_deref().and_then(parse);
+        topics.push(topic.ok_or_else(|| (path, malformed("a setting is missing or wrong")))?);
+    }
+    Ok(topics)
+}
+
+/// Makes a topic, durably.
+pub(crate) fn create(disk: &dyn Disk, dir: &Path, info: &TopicInfo) -> Result<(), TopicError> {
+    let io = |error| TopicError::io(dir)(error);
+    for index in 0..info.config.partitions {
+        clear_stray(disk, &dir.join(partition_folder(&info.name, index)))?;
+        create_partition(disk, &passing_folder(dir, info, index, CREATING), info.id).map_err(io)?;
+    }
+    for index in 0..info.config.partitions {
+        let target = dir.join(partition_folder(&info.name, index));
+        disk.rename(&passing_folder(dir, info, index, CREATING), &target).map_err(io)?;
+    }
+    disk.sync_dir(dir).map_err(io)?;
+    let path = topic_path(dir, info.id);
+    disk.replace(&path, encode(info, false).as_bytes()).map_err(TopicError::io(path))
+}
+
+/// The name of a partition's folder before and after its life.
+fn passing_folder(dir: &Path, info: &TopicInfo, index: i32, end: &str) -> PathBuf {
+    dir.join(format!("{}-{index}{end}", info.id))
+}
+
+/// Removes the empty folder of a topic that was never finished; refuses one with data.
+fn clear_stray(disk: &dyn Disk, folder: &Path) -> Result<(), TopicError> {
+    let io = |error| TopicError::io(folder)(error);
+    if !disk.exists(folder).map_err(io)? {
+        return Ok(());
+    }
+    let entries = disk.list(folder).map_err(io)?;
+    if entries.iter().any(|entry| entry.bytes > 0 && segment_base(&entry.name).is_some()) {
+        return Err(TopicError::Stray { folder: folder.to_owned() });
+    }
+    disk.remove_dir_all(folder).map_err(io)
+}
+
+fn create_partition(disk: &dyn Disk, folder: &Path, id: TopicId) -> io::Result<()> {
+    disk.create_dir_all(folder)?;
+    disk.open(&segment_file(folder, 0, Kind::Log), OpenHow::Write)?.sync_data()?;
+    let metadata = disk.open(&folder.join(PARTITION_METADATA), OpenHow::Write)?;
+    metadata.write_at(partition_metadata(id).as_bytes(), 0)?;
+    metadata.sync_data()?;
+    // The last of the three also syncs the folder.
+    write_epochs(disk, &folder.join(LEADER_EPOCHS), &[EpochStart { epoch: 0, offset: 0 }])
+}
+
+/// The point of no return of a deletion.
+pub(crate) fn begin_delete(
+    disk: &dyn Disk,
+    dir: &Path,
+    info: &TopicInfo,
+) -> Result<(), TopicError> {
+    let path = topic_path(dir, info.id);
+    disk.replace(&path, encode(info, true).as_bytes()).map_err(TopicError::io(path))
+}
+
+/// Takes the folders out of the way and the topic off the list; returns the folders to remove.
+pub(crate) fn finish_delete(
+    disk: &dyn Disk,
+    dir: &Path,
+    info: &TopicInfo,
+) -> Result<Vec<PathBuf>, TopicError> {
+    let io = |error| TopicError::io(dir)(error);
+    let mut folders = Vec::new();
+    for index in 0..info.config.partitions {
+        let folder = dir.join(partition_folder(&info.name, index));
+        if disk.exists(&folder).map_err(io)? {
+            let target = passing_folder(dir, info, index, DELETED);
+            disk.rename(&folder, &target).map_err(io)?;
+            folders.push(target);
+        }
+    }
+    disk.sync_dir(dir).map_err(io)?;
+    disk.remove_file(&topic_path(dir, info.id)).map_err(io)?;
+    disk.sync_dir(&dir.join(TOPICS)).map_err(io)?;
+    Ok(folders)
+}
+
+/// Removes what half-made and half-deleted topics left, and names folders of no known topic.
+pub(crate) fn sweep(disk: &dyn Disk, dir: &Path, known: &[TopicFile]) -> io::Result<()> {
+    for entry in disk.list(dir)?.iter().filter(|entry| entry.is_dir) {
+        let path = dir.join(&entry.name);
+        if entry.name.ends_with(CREATING) || entry.name.ends_with(DELETED) {
+            disk.remove_dir_all(&path)?;
+        } else if let Some((topic, _)) = parse_partition_folder(&entry.name)
+            && !known.iter().any(|file| *file.info.name == *topic)
+        {
+            tracing::warn!("{} belongs to no known topic and is left alone", path.display());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,229 @@
+//! What the writer does between rounds: marks, retention, the clean stop.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use super::Writer;
+use crate::checkpoint;
+use crate::config::TopicConfig;
+use crate::error::CloseError;
+use crate::names::{CLEAN_STOP, SYNCED_MARKS};
+use crate::recovery::remove_segment;
+use crate::segment::Segment;
+use crate::starts::write_starts;
+use crate::state::{Condition, PartitionState};
+
+/// The content of the clean-stop mark, as Kafka writes it.
+const CLEAN_STOP_CONTENT: &[u8] = br#"{"version":0,"brokerEpoch":-1}"#;
+
+impl Writer {
+    /// Does what is due.
+    pub(super) fn keep_house(&mut self) {
+        let now = self.core.world.clock().now();
+        if !self.dirty.is_empty() {
+            let due = now.after(Duration::from_millis(self.core.config.mark_every_ms));
+            self.mark_due.get_or_insert(due);
+        }
+        if self.mark_due.is_some_and(|due| due <= now) {
+            self.mark_due = None;
+            self.mark();
+        }
+        let asked = self.core.take_retention_request();
+        if asked || self.retention_due <= now {
+            self.retention_due =
+                now.after(Duration::from_millis(self.core.config.retention_check_ms));
+            self.retain();
+        }
+    }
+
+    /// Writes the marks of all partitions, those that were written to brought up to now.
+    fn mark(&mut self) {
+        let disk = self.core.world.disk();
+        for partition in self.dirty.drain(..) {
+            let mut guard = partition.writer();
+            let Some(writer) = guard.as_mut() else { continue };
+            writer.is_dirty = false;
+            if partition.check_append().is_err() {
+                continue;
+            }
+            match writer.mark(disk, false) {
+                Ok(mark) => {
+                    *partition.mark.lock().unwrap_or_else(PoisonError::into_inner) = Some(mark);
+                }
+                Err(error) => {
+                    // The old mark still holds; only more would be scanned.
+                    tracing::warn!("index of {} cannot be written: {error}", partition.name);
+                }
+            }
+        }
+        if let Err(error) = self.write_marks() {
+            tracing::warn!("synced marks cannot be written: {error}");
+        }
+    }
+
+    fn write_marks(&self) -> io::Result<()> {
+        let mut lines = Vec::new();
+        for partition in self.core.partitions() {
+            if let Some(mark) = &*partition.mark.lock().unwrap_or_else(PoisonError::into_inner) {
+                lines.push(mark.line(partition.topic.id, partition.index));
+            }
+        }
+        checkpoint::write(self.core.world.disk(), &self.path(SYNCED_MARKS), &lines)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.core.config.dir.join(name)
+    }
+
+    /// Removes segments that are too old or too many.
+    fn retain(&mut self) {
+        for partition in self.core.partitions() {
+            if partition.check_append().is_err() {
+                continue;
+            }
+            if let Err(error) = self.retain_partition(&partition) {
+                tracing::warn!("old segments of {} cannot be removed: {error}", partition.name);
+            }
+        }
+    }
+
+    fn retain_partition(&mut self, partition: &Arc<PartitionState>) -> io::Result<()> {
+        if self.has_expired(partition)? {
+            self.roll_expired(partition);
+        }
+        let segments = partition.segments.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let count = self.removable(partition, &segments)?;
+        let Some(first_kept) = segments.get(count).filter(|_| count > 0) else { return Ok(()) };
+        let start = partition.log_start_offset().max(first_kept.base);
+        write_starts(&self.core, partition, start)?;
+        partition
+            .segments
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|segment| segment.base >= first_kept.base);
+        for segment in segments.iter().take(count) {
+            self.core.handles.forget(segment.id);
+            remove_segment(self.core.world.disk(), &partition.folder, segment.base)?;
+        }
+        Ok(())
+    }
+
+    /// Whether even the newest record is too old, so that the segment being written must go too.
+    fn has_expired(&self, partition: &PartitionState) -> io::Result<bool> {
+        let last =
+            partition.segments.read().unwrap_or_else(PoisonError::into_inner).last().cloned();
+        match last {
+            Some(last) if last.published() > 0 => self.is_expired(&partition.topic.config, &last),
+            _ => Ok(false),
+        }
+    }
+
+    fn is_expired(&self, config: &TopicConfig, segment: &Segment) -> io::Result<bool> {
+        let Some(retention_ms) = config.retention_ms.filter(|_| !config.compact) else {
+            return Ok(false);
+        };
+        let limit = self.core.world.clock().wall_ms().saturating_sub(retention_ms);
+        Ok(segment.greatest_timestamp(self.core.files())?.is_some_and(|greatest| greatest < limit))
+    }
+
+    fn roll_expired(&mut self, partition: &Arc<PartitionState>) {
+        let mut guard = partition.writer();
+        let Some(writer) = guard.as_mut() else { return };
+        let was_open = writer.is_open();
+        let result = writer.roll_now(self.core.world.disk());
+        for (segment, bytes) in writer.closed.drain(..) {
+            segment.publish(bytes);
+        }
+        let mut begun = std::mem::take(&mut writer.begun);
+        partition.segments.write().unwrap_or_else(PoisonError::into_inner).append(&mut begun);
+        if !was_open && writer.is_open() {
+            self.open.push(Arc::clone(partition));
+        }
+        if !writer.is_dirty {
+            writer.is_dirty = true;
+            self.dirty.push(Arc::clone(partition));
+        }
+        drop(guard);
+        if let Err(failure) = result {
+            self.fence_if_broken(partition, &failure);
+        }
+    }
+
+    /// How many of the oldest segments may go; never the last.
+    fn removable(
+        &self,
+        partition: &PartitionState,
+        segments: &[Arc<Segment>],
+    ) -> io::Result<usize> {
+        let config = &partition.topic.config;
+        let start = partition.log_start_offset();
+        let mut bytes: u64 = segments.iter().map(|segment| segment.published()).sum();
+        let bytes_max = config.retention_bytes.filter(|_| !config.compact).unwrap_or(u64::MAX);
+        let mut count = 0;
+        for pair in segments.windows(2) {
+            let [segment, next] = pair else { break };
+            let left = bytes.saturating_sub(segment.published());
+            let goes =
+                next.base <= start || left >= bytes_max || self.is_expired(config, segment)?;
+            if !goes {
+                break;
+            }
+            bytes = left;
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// The clean stop: files cut to their content, indexes and marks written, the mark left.
+    pub(super) fn finish(&mut self) {
+        let mut failed = None;
+        for partition in self.core.partitions() {
+            if let Err(why) = self.finish_partition(&partition) {
+                failed.get_or_insert(why);
+            }
+            partition.stop(Condition::Closed);
+        }
+        let marked = self.write_marks().map_err(|error| error.to_string());
+        failed = failed.or(marked.err());
+        let result = match failed {
+            Some(why) => Err(CloseError::Unclean { why }),
+            None => self
+                .core
+                .world
+                .disk()
+                .replace(&self.path(CLEAN_STOP), CLEAN_STOP_CONTENT)
+                .map_err(|error| CloseError::Unclean { why: error.to_string() }),
+        };
+        self.finished = Some(result);
+        self.dirty.clear();
+        self.open.clear();
+        self.lock = None;
+    }
+
+    fn finish_partition(&self, partition: &PartitionState) -> Result<(), String> {
+        partition.check_append().map_err(|error| error.to_string())?;
+        let mut guard = partition.writer();
+        let Some(writer) = guard.as_mut() else { return Ok(()) };
+        let mark = writer
+            .finish(self.core.world.disk())
+            .map_err(|failure| format!("{}: {failure:?}", partition.name))?;
+        *partition.mark.lock().unwrap_or_else(PoisonError::into_inner) = Some(mark);
+        Ok(())
+    }
+
+    /// Gives everything up after a panic: no appends are taken, those under way are answered.
+    pub(super) fn abandon(&mut self) {
+        tracing::error!("the writer of the log panicked; the log is closed");
+        self.core.queue.close();
+        self.taken.clear();
+        self.late.clear();
+        self.core.queue.take(&mut self.taken);
+        self.taken.clear();
+        self.core.partitions().iter().for_each(|partition| partition.stop(Condition::Closed));
+        let why = "the writer panicked".to_owned();
+        self.finished = Some(Err(CloseError::Unclean { why }));
+        self.lock = None;
+    }
+}
