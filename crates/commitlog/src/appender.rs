@@ -171,10 +171,10 @@ impl Inner {
     }
 
     fn answered(inner: &Weak<Self>, waiting: Waiting, result: Result<Appended, AppendError>) {
-        waiting.outcome.set(result.clone());
         for (delta, done) in waiting.callbacks {
             done(result.clone().map(|appended| appended.base_offset + delta));
         }
+        waiting.outcome.set(result);
         let Some(inner) = inner.upgrade() else { return };
         let mut gather = inner.lock();
         gather.under_way = gather.under_way.saturating_sub(1);

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 pub use crate::batch::TimestampType;
 use crate::error::TopicError;
-use crate::limits::{APPEND_BYTES_MAX, PARTITIONS_MAX, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
+use crate::limits::{
+    APPEND_BYTES_MAX, MESSAGE_BYTES_DEFAULT, PARTITIONS_MAX, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN,
+};
 
 /// Settings of one log folder. Plain data; `..LogConfig::new(dir)` fills what you do not name.
 #[derive(Clone, Debug)]
@@ -93,7 +95,7 @@ impl Default for TopicConfig {
             retention_ms: Some(7 * 24 * 3_600_000),
             retention_bytes: None,
             segment_bytes: None,
-            max_message_bytes: 1_048_588,
+            max_message_bytes: MESSAGE_BYTES_DEFAULT,
             durability: Durability::Synced,
             compact: false,
             timestamp_type: TimestampType::CreateTime,

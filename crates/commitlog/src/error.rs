@@ -179,6 +179,16 @@ pub enum AppendError {
         /// The bound.
         max: usize,
     },
+    /// A field of a committed offset is too long.
+    #[error("{field} of a committed offset has {bytes} bytes, at most {max} are kept")]
+    OffsetField {
+        /// Which field.
+        field: &'static str,
+        /// Its bytes.
+        bytes: usize,
+        /// The bound.
+        max: usize,
+    },
     /// The queue to the writer is full; try again after earlier appends are answered.
     #[error(
         "append queue is full with {bytes} bytes in {appends} appends; try again, or use append_wait"

@@ -66,6 +66,7 @@ mod partition;
 mod read;
 
 mod appender;
+pub mod offsets;
 mod outcome;
 
 mod core;
