@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tidemill_world::{Wake, World};
 
 use crate::config::{LogConfig, TopicConfig, TopicInfo};
+use crate::epoch::LeaderEpoch;
 use crate::handles::ReadHandles;
 use crate::queue::Queue;
 use crate::segment::Files;
@@ -17,6 +18,7 @@ pub(crate) struct Core {
     pub(crate) config: LogConfig,
     pub(crate) handles: ReadHandles,
     pub(crate) queue: Queue,
+    pub(crate) epoch: LeaderEpoch,
     topics: RwLock<BTreeMap<Arc<str>, Topic>>,
     next_number: AtomicU64,
     /// Held while the file of log start offsets is written.
@@ -40,6 +42,7 @@ impl Core {
             config,
             handles: ReadHandles::default(),
             queue,
+            epoch: LeaderEpoch::default(),
             topics: RwLock::default(),
             next_number: AtomicU64::new(0),
             starts_turn: Mutex::default(),

@@ -20,6 +20,7 @@
 //! <dir>/.kafka_cleanshutdown               there after a clean stop
 //! <dir>/synced-up-to-checkpoint            how far each partition is synced: recovery scans from there
 //! <dir>/log-start-checkpoint               log start offsets
+//! <dir>/leader-epoch                       rises with every unclean start
 //! <dir>/.topics/<topic id>.topic           a topic's name and settings: what makes it exist
 //! <dir>/<topic>-<N>/partition.metadata     topic id
 //! <dir>/<topic>-<N>/leader-epoch-checkpoint
@@ -82,12 +83,16 @@ mod recovery;
 mod scan;
 
 mod checkpoint;
+mod epoch;
 mod handles;
 mod index;
 mod names;
 mod segment;
 mod starts;
 mod topics;
+
+#[cfg(test)]
+mod tests;
 
 pub use appender::Appender;
 pub use config::{Acks, Durability, LogConfig, TimestampType, TopicConfig, TopicId, TopicInfo};

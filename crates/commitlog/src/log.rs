@@ -14,7 +14,7 @@ use crate::core::{Core, Topic};
 use crate::error::{CloseError, Corruption, OpenError, TopicError};
 use crate::limits::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
 use crate::names::{
-    CLEAN_STOP, LOCK, LOG_STARTS, PARTITION_METADATA, SYNCED_MARKS, TOPICS, partition_folder,
+    CLEAN_STOP, EPOCH, LOCK, LOG_STARTS, PARTITION_METADATA, SYNCED_MARKS, TOPICS, partition_folder,
 };
 use crate::partition::Partition;
 use crate::recovery::Recovery;
@@ -90,10 +90,8 @@ impl Log {
             return Err(TopicError::Exists(Arc::clone(&topic.info.name)));
         }
         let info = TopicInfo { name: name.into(), id: new_id(&core.world), config };
-        topics::create(core.world.disk(), &core.config.dir, &info)?;
-        // A topic that was never written has nothing to recover.
-        let known = Known { clean: true, ..Known::default() };
-        let topic = open_topic(core, info.clone(), &known)
+        topics::create(core.world.disk(), &core.config.dir, &info, core.epoch.get())?;
+        let topic = open_topic(core, info.clone(), &Known::default())
             .map_err(|(path, source)| TopicError::Io { path, source })?;
         core.insert(topic);
         Ok(info)
@@ -284,6 +282,11 @@ impl<'a> Opening<'a> {
 
     fn run(self) -> Result<(), OpenError> {
         let (disk, dir) = (self.core.world.disk(), &self.core.config.dir);
+        self.core.epoch.load(disk, dir).map_err(|error| unreadable((dir.join(EPOCH), error)))?;
+        if !self.known.clean && !self.topics.is_empty() {
+            let raised = self.core.epoch.raise(disk, dir, 0);
+            raised.map_err(OpenError::io("cannot raise the epoch in", dir.join(EPOCH)))?;
+        }
         topics::sweep(disk, dir, &self.topics).map_err(OpenError::io("cannot clean up", dir))?;
         for TopicFile { info, deleting } in self.topics {
             if deleting {
@@ -357,7 +360,8 @@ fn open_partition(
     let metadata = read_text(disk, &folder.join(PARTITION_METADATA))?;
     if metadata.as_deref().and_then(parse_partition_metadata) != Some(info.id) {
         let what = format!("partition.metadata is missing or not of topic id {}", info.id);
-        return Ok(stopped(folder.join(PARTITION_METADATA), what, log_start.unwrap_or(0)));
+        let start = log_start.unwrap_or(0);
+        return Ok(stopped(folder.join(PARTITION_METADATA), what, start, core.epoch.get()));
     }
     Recovery {
         disk,
@@ -365,13 +369,13 @@ fn open_partition(
         segment_bytes: core.segment_bytes(&info.config),
         mark: known.marks.get(&key),
         log_start,
-        clean: known.clean,
+        epoch: core.epoch.get(),
     }
     .run()
 }
 
 /// A partition that cannot be used.
-fn stopped(file: PathBuf, what: String, start: i64) -> Opened {
+fn stopped(file: PathBuf, what: String, start: i64, leader_epoch: i32) -> Opened {
     let corruption = Corruption { file, position: 0, what };
     tracing::error!("{corruption}");
     Opened {
@@ -379,7 +383,7 @@ fn stopped(file: PathBuf, what: String, start: i64) -> Opened {
         writer: None,
         log_start_offset: start,
         high_watermark: start,
-        leader_epoch: 0,
+        leader_epoch,
         condition: Condition::Corrupt(Arc::new(corruption)),
     }
 }

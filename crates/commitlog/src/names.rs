@@ -11,6 +11,8 @@ pub(crate) const CLEAN_STOP: &str = ".kafka_cleanshutdown";
 pub(crate) const SYNCED_MARKS: &str = "synced-up-to-checkpoint";
 /// Log start offsets. Kafka's `log-start-offset-checkpoint` by topic id instead of name.
 pub(crate) const LOG_STARTS: &str = "log-start-checkpoint";
+/// The leader epoch of the log: rises with every unclean start.
+pub(crate) const EPOCH: &str = "leader-epoch";
 /// The folder with one file of settings per topic: the list of the topics there are.
 pub(crate) const TOPICS: &str = ".topics";
 /// The leader epochs of one partition (Kafka's format).

@@ -24,13 +24,11 @@ use crate::limits::{APPEND_BYTES_MAX, OFFSETS_SNAPSHOT_BYTES};
 use crate::log::Log;
 use crate::outcome::{AppendFuture, Appended, Outcome};
 use crate::partition::Partition;
+pub use codec::{CommittedOffset, METADATA_BYTES_MAX};
 use codec::{OffsetKey, decode_key, decode_value, encode_key, encode_value};
 
 /// The topic that holds the offsets, as in Kafka.
 pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
-
-/// Bytes of the metadata of one offset, as Kafka's `offset.metadata.max.bytes`.
-pub const METADATA_BYTES_MAX: usize = 4096;
 
 /// Bytes of a group id or topic name: lengths are 16 bits with a sign.
 const NAME_BYTES_MAX: usize = i16::MAX as usize;
@@ -40,24 +38,6 @@ const SEGMENT_BYTES: u64 = 16 << 20;
 
 /// Bytes read at once when the topic is replayed.
 const REPLAY_BYTES: usize = 1 << 20;
-
-/// How far a group has read one partition.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommittedOffset {
-    /// The next offset to read.
-    pub offset: i64,
-    /// Leader epoch of the last record that was read, or -1.
-    pub leader_epoch: i32,
-    /// What the consumer wrote beside it, at most [`METADATA_BYTES_MAX`] bytes.
-    pub metadata: String,
-}
-
-impl CommittedOffset {
-    /// An offset with nothing beside it.
-    pub fn new(offset: i64) -> Self {
-        Self { offset, leader_epoch: -1, metadata: String::new() }
-    }
-}
 
 /// Why the offsets cannot be opened.
 #[derive(Debug, Error)]

@@ -250,19 +250,20 @@ impl Partition {
             Condition::Closed => return Err(ReopenError::Gone),
             Condition::Fenced(_) | Condition::Corrupt(_) => {}
         }
+        let io = |source| ReopenError::Io { folder: state.folder.clone(), source };
+        let (disk, dir) = (self.core.world.disk(), &self.core.config.dir);
+        let epoch = self.core.epoch.raise(disk, dir, state.leader_epoch()).map_err(io)?;
         let mark = state.mark.lock().unwrap_or_else(PoisonError::into_inner).clone();
         *writer = None;
         let recovery = Recovery {
-            disk: self.core.world.disk(),
+            disk,
             folder: &state.folder,
             segment_bytes: self.core.segment_bytes(&state.topic.config),
             mark: mark.as_ref(),
             log_start: Some(state.log_start_offset()),
-            clean: false,
+            epoch,
         };
-        let opened = recovery
-            .run()
-            .map_err(|source| ReopenError::Io { folder: state.folder.clone(), source })?;
+        let opened = recovery.run().map_err(io)?;
         if let Condition::Corrupt(corruption) = &opened.condition {
             return Err(ReopenError::Corrupt(Arc::clone(corruption)));
         }

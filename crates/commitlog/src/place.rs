@@ -84,6 +84,8 @@ pub(crate) struct PartitionWriter {
     file: Option<ActiveFile>,
     /// Bytes of the segment that are written.
     pub(crate) position: u64,
+    /// Bytes of the segment that are synced.
+    pub(crate) synced_position: u64,
     pub(crate) next_offset: i64,
     epoch: i32,
     epochs: Vec<EpochStart>,
@@ -142,6 +144,7 @@ impl PartitionWriter {
             segment: end.segment,
             file: None,
             position: end.position,
+            synced_position: end.position,
             next_offset: end.next_offset,
             epoch: end.epoch,
             epochs: end.epochs,
@@ -320,6 +323,7 @@ impl PartitionWriter {
         let Some(file) = &self.file else { return Err(not_open()) };
         file.file.sync_data().map_err(|error| Failure::of_sync(&error))?;
         self.unsynced = false;
+        self.synced_position = self.position;
         Ok(())
     }
 
@@ -341,6 +345,7 @@ impl PartitionWriter {
         self.begun.push(segment);
         self.file = Some(next);
         self.position = 0;
+        self.synced_position = 0;
         self.flushed = Flushed::default();
         Ok(())
     }

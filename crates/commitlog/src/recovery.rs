@@ -10,7 +10,9 @@
 //! * They are **corruption** when a good batch follows further away, or in a later segment: it was written after
 //!   these bytes were synced. The same when a file is shorter than its mark. Then nothing is cut, the partition
 //!   is stopped, and the message says where to look.
-//! * After an unclean stop the leader epoch rises, so that clients find out what was cut (KIP-320).
+//! * The last round may be there and yet not synced: it is written once more and synced before it counts.
+//! * After an unclean stop the log's leader epoch rises, so that clients find out what was cut (KIP-320). One
+//!   epoch serves all partitions: it is one small durable write, however many there are.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -36,8 +38,8 @@ pub(crate) struct Recovery<'a> {
     pub(crate) segment_bytes: u64,
     pub(crate) mark: Option<&'a Mark>,
     pub(crate) log_start: Option<i64>,
-    /// Whether the log was stopped cleanly.
-    pub(crate) clean: bool,
+    /// The log's leader epoch, which rose if it was not stopped cleanly.
+    pub(crate) epoch: i32,
 }
 
 /// A segment file that was looked at.
@@ -73,7 +75,7 @@ impl Recovery<'_> {
                     writer: None,
                     log_start_offset: start,
                     high_watermark: start,
-                    leader_epoch: 0,
+                    leader_epoch: self.epoch,
                     condition: Condition::Corrupt(Arc::new(corruption)),
                 })
             }
@@ -213,7 +215,28 @@ impl Recovery<'_> {
         for segment in &scanned {
             self.cut(segment)?;
         }
+        if let Some(last) = scanned.last() {
+            self.confirm(last)?;
+        }
         Ok(scanned)
+    }
+
+    /// Writes what may be an unsynced round once more and syncs it, before anybody reads it: after a sync that
+    /// failed the bytes can still be read although they will never reach the disk by themselves.
+    fn confirm(&self, last: &Scanned) -> io::Result<()> {
+        let marked = self.mark.filter(|mark| mark.segment == last.base).map_or(0, |m| m.position);
+        let end = last.scan.end;
+        let start = marked.max(end.saturating_sub(ROUND_BYTES_MAX as u64));
+        if start >= end {
+            return Ok(());
+        }
+        let path = segment_file(self.folder, last.base, Kind::Log);
+        let file = self.disk.open(&path, OpenHow::Write)?;
+        let mut round = vec![0; usize::try_from(end - start).unwrap_or(0)];
+        let read = file.read_at(&mut round, start)?;
+        round.truncate(read);
+        file.write_at(&round, start)?;
+        file.sync_data()
     }
 
     fn refuse_corruption(&self, at: usize, scanned: &[Scanned]) -> Result<(), Stop> {
@@ -363,12 +386,7 @@ impl Recovery<'_> {
         while epochs.len() > 1 && epochs.last().is_some_and(|start| start.offset > end) {
             epochs.pop();
         }
-        let epoch = match last {
-            None => 0,
-            Some(last) if self.clean => last,
-            Some(last) => last.saturating_add(1),
-        };
-        Ok((epoch, epochs))
+        Ok((self.epoch.max(last.unwrap_or(0)), epochs))
     }
 }
 

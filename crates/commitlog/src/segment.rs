@@ -67,8 +67,9 @@ impl Segment {
         self.published.load(Ordering::Acquire)
     }
 
+    /// Lets readers see so many bytes; what they have seen stays.
     pub(crate) fn publish(&self, bytes: u64) {
-        self.published.store(bytes, Ordering::Release);
+        self.published.fetch_max(bytes, Ordering::AcqRel);
     }
 
     /// The segment takes no more batches: its index is on the disk.

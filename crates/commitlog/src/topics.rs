@@ -111,11 +111,17 @@ pub(crate) fn load(disk: &dyn Disk, dir: &Path) -> Result<Vec<TopicFile>, (PathB
 }
 
 /// Makes a topic, durably.
-pub(crate) fn create(disk: &dyn Disk, dir: &Path, info: &TopicInfo) -> Result<(), TopicError> {
+pub(crate) fn create(
+    disk: &dyn Disk,
+    dir: &Path,
+    info: &TopicInfo,
+    epoch: i32,
+) -> Result<(), TopicError> {
     let io = |error| TopicError::io(dir)(error);
     for index in 0..info.config.partitions {
         clear_stray(disk, &dir.join(partition_folder(&info.name, index)))?;
-        create_partition(disk, &passing_folder(dir, info, index, CREATING), info.id).map_err(io)?;
+        create_partition(disk, &passing_folder(dir, info, index, CREATING), info.id, epoch)
+            .map_err(io)?;
     }
     for index in 0..info.config.partitions {
         let target = dir.join(partition_folder(&info.name, index));
@@ -144,14 +150,14 @@ fn clear_stray(disk: &dyn Disk, folder: &Path) -> Result<(), TopicError> {
     disk.remove_dir_all(folder).map_err(io)
 }
 
-fn create_partition(disk: &dyn Disk, folder: &Path, id: TopicId) -> io::Result<()> {
+fn create_partition(disk: &dyn Disk, folder: &Path, id: TopicId, epoch: i32) -> io::Result<()> {
     disk.create_dir_all(folder)?;
     disk.open(&segment_file(folder, 0, Kind::Log), OpenHow::Write)?.sync_data()?;
     let metadata = disk.open(&folder.join(PARTITION_METADATA), OpenHow::Write)?;
     metadata.write_at(partition_metadata(id).as_bytes(), 0)?;
     metadata.sync_data()?;
     // The last of the three also syncs the folder.
-    write_epochs(disk, &folder.join(LEADER_EPOCHS), &[EpochStart { epoch: 0, offset: 0 }])
+    write_epochs(disk, &folder.join(LEADER_EPOCHS), &[EpochStart { epoch, offset: 0 }])
 }
 
 /// The point of no return of a deletion.

@@ -310,10 +310,9 @@ impl Writer {
         for (segment, bytes) in writer.closed.drain(..) {
             segment.publish(bytes);
         }
+        // What a broken round wrote after its last sync is nothing.
         let broken = matches!(group.placed.failure, Some(Failure::Broken(_)));
-        if !broken {
-            writer.segment.publish(writer.position);
-        }
+        writer.segment.publish(if broken { writer.synced_position } else { writer.position });
         if !writer.begun.is_empty() {
             let mut segments =
                 group.partition.segments.write().unwrap_or_else(PoisonError::into_inner);

@@ -5,7 +5,26 @@
 //! epoch i32, metadata, timestamp. We write key v1 and value v3; keys of version 2 are group metadata and
 //! not ours.
 
-use super::CommittedOffset;
+/// Bytes of the metadata of one offset, as Kafka's `offset.metadata.max.bytes`.
+pub const METADATA_BYTES_MAX: usize = 4096;
+
+/// How far a group has read one partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommittedOffset {
+    /// The next offset to read.
+    pub offset: i64,
+    /// Leader epoch of the last record that was read, or -1.
+    pub leader_epoch: i32,
+    /// What the consumer wrote beside it, at most [`METADATA_BYTES_MAX`] bytes.
+    pub metadata: String,
+}
+
+impl CommittedOffset {
+    /// An offset with nothing beside it.
+    pub fn new(offset: i64) -> Self {
+        Self { offset, leader_epoch: -1, metadata: String::new() }
+    }
+}
 
 /// Whose offset a record is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
