@@ -78,6 +78,8 @@ pub struct Wake(Arc<WakeState>);
 #[derive(Debug, Default)]
 struct WakeState {
     state: AtomicU32,
+    /// Notified after this one, see [`Wake::child`].
+    parent: Option<Wake>,
     lock: Mutex<()>,
     condvar: Condvar,
 }
@@ -86,6 +88,13 @@ impl Wake {
     /// A wake that nobody has notified.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A wake of its own that also notifies this one. A driver that runs many tasks waits on one wake
+    /// and gives each task a child: after a wait, [`take`](Wake::take) on the children tells which
+    /// tasks were meant.
+    pub fn child(&self) -> Self {
+        Self(Arc::new(WakeState { parent: Some(self.clone()), ..WakeState::default() }))
     }
 
     /// Ends the present wait, or the next one if the driver is not waiting. What was written
@@ -97,10 +106,16 @@ impl Wake {
             drop(self.0.lock.lock().unwrap_or_else(PoisonError::into_inner));
             self.0.condvar.notify_one();
         }
+        if let Some(parent) = &self.0.parent {
+            parent.notify();
+        }
     }
 
-    /// Takes a notification if there is one.
+    /// Takes a notification if there is one. Costs a plain load when there is none.
     pub fn take(&self) -> bool {
+        if self.0.state.load(Ordering::Relaxed) == EMPTY {
+            return false;
+        }
         self.0.state.swap(EMPTY, Ordering::AcqRel) == NOTIFIED
     }
 
