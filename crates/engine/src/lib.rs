@@ -1,1 +1,104 @@
 //! Storm topologies at native speed: spouts, bolts, groupings, anchored tuples.
+//!
+//! # Constraints
+//!
+//! * A packed batch is the unit everywhere; nothing per tuple is boxed, and batch memory is recycled.
+//! * Tracking a tuple tree costs one word per root in flight and one change of it per batch and root.
+//! * Workers are few and cooperative; every queue is bounded, and a full one stops the spout, not the
+//!   machine. An idle engine sleeps.
+//! * The clock, threads and randomness come from [`tidemill_world`], so that a simulator can run
+//!   the whole engine from a seed.
+//!
+//! This is not a cluster: one engine is one process. It knows neither the log nor the network.
+//!
+//! # Layout, in the order of the data
+//!
+//! `value`, `encode`, `tuple` what a tuple is; `batch`, `queue` how tuples travel; `roots`,
+//! `tracker` who is still under way; `run`, `route`, `target`, `emit` how an emit finds its way;
+//! `component` what users write; `bolt_node`, `spout_node` one task; `unit`, `worker` who runs
+//! it; `spec`, `builder`, `check`, `plan` from a declaration to units; `engine` the face.
+//!
+//! # The story
+//!
+//! A worker gives a spout's unit its turn. The spout emits a root; bolts fused behind it are called at
+//! once with the borrowed tuple. What goes to other units is written into batches. If nothing of the root is
+//! left when the call returns, it is acked on the spot; else its slot in the spout's table counts the
+//! tuples under way, and whoever brings the count to zero, or fails it, leaves the spout a notice.
+//! A failed root is emitted again from the copy in its slot, alone, until it succeeds or becomes a
+//! dead letter. The oldest root still under way is the commit point.
+
+mod value;
+
+mod encode;
+
+mod tuple;
+
+mod tuple_ref;
+
+mod error;
+mod policy;
+
+mod batch;
+mod roots;
+
+mod queue;
+
+mod histogram;
+mod stats;
+
+mod context;
+
+mod control;
+
+mod run;
+
+mod route;
+mod task;
+
+mod target;
+mod tracker;
+
+mod emit;
+
+mod component;
+
+mod supervise;
+
+mod bolt_node;
+mod spout_node;
+
+mod unit;
+mod worker;
+
+mod spec;
+
+mod check;
+
+mod builder;
+mod plan;
+
+mod engine;
+
+pub use builder::{
+    BoltDeclarer, DeadLetter, DynBoltDeclarer, DynSpoutDeclarer, Source, SpoutDeclarer,
+    StreamHandle, TopologyBuilder,
+};
+pub use check::{BuildError, TASKS_MAX};
+pub use component::{Bolt, DynBolt, DynSpout, Spout};
+pub use context::{
+    DEAD_LETTER_FIELDS, DEAD_LETTER_STREAM, DEFAULT_STREAM, GroupingInfo, InputStream,
+    OutputStream, StreamIndex, TaskContext,
+};
+pub use emit::{BoltOutput, Emitter, SpoutEmitter, SpoutOutput};
+pub use encode::{KeyHasher, TupleWriter};
+pub use engine::{Engine, EngineConfig, Running, StartError, Status, WORKERS_MAX};
+pub use error::{ComponentError, EmitError, FailReason, SubmitError, TUPLE_BYTES_MAX};
+pub use histogram::Latencies;
+pub use policy::{Done, MessageId, Next, Retries, RetryPolicy};
+pub use spec::{Guarantee, Topology};
+pub use stats::{ComponentStats, TopologyStats};
+pub use target::Dynamic;
+pub use task::Anchor;
+pub use tuple::{AnyValue, FieldType, Kind, Maybe, Ref, Tuple, TupleReader};
+pub use tuple_ref::{TaskId, TupleRef, Values};
+pub use value::{ListIter, ListRef, MapIter, MapRef, OwnedValue, Value};

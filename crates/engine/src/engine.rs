@@ -1,0 +1,235 @@
+//! The engine: workers that run any number of topologies, and handles on those that run.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tidemill_world::{Clock, DriverHandle, Waiting, World};
+
+use crate::control::{Control, State};
+use crate::error::SubmitError;
+use crate::plan::{Placed, plan};
+use crate::spec::Topology;
+use crate::stats::TopologyStats;
+use crate::worker::{Inbox, Worker};
+
+/// How an engine runs.
+#[derive(Clone, Debug, Default)]
+pub struct EngineConfig {
+    /// Cooperative worker threads; one per core unless set.
+    pub workers: Option<usize>,
+}
+
+/// An engine that could not start. Threads that were started have been told to end.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// `workers` is zero or above [`WORKERS_MAX`].
+    #[error("workers is {workers}; use 1 to {WORKERS_MAX}")]
+    Workers {
+        /// The number asked for.
+        workers: usize,
+    },
+    /// The operating system refused a thread.
+    #[error("cannot start a worker thread: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// More workers than any machine this is meant for has cores.
+pub const WORKERS_MAX: usize = 1024;
+
+/// Runs topologies on a fixed number of workers. Dropping it ends them all without draining.
+pub struct Engine {
+    world: World,
+    workers: Vec<Arc<Inbox>>,
+    handles: Mutex<Vec<DriverHandle>>,
+    state: Mutex<Topologies>,
+}
+
+#[derive(Default)]
+struct Topologies {
+    running: Vec<Arc<Control>>,
+    next_worker: usize,
+    shut_down: bool,
+}
+
+impl Engine {
+    /// Starts the workers.
+    ///
+    /// # Errors
+    /// The number of workers is out of range, or a thread was refused.
+    pub fn start(world: World, config: EngineConfig) -> Result<Self, StartError> {
+        let EngineConfig { workers } = config;
+        let workers = workers.unwrap_or_else(|| world.threads().cores().min(WORKERS_MAX));
+        if workers == 0 || workers > WORKERS_MAX {
+            return Err(StartError::Workers { workers });
+        }
+        let mut engine =
+            Self { world, workers: Vec::new(), handles: Mutex::default(), state: Mutex::default() };
+        for index in 0..workers {
+            let inbox = Arc::<Inbox>::default();
+            let handle = engine.spawn(&format!("engine-{index}"), &inbox)?;
+            engine.handles.lock().unwrap_or_else(PoisonError::into_inner).push(handle);
+            engine.workers.push(inbox);
+        }
+        Ok(engine)
+    }
+
+    fn spawn(&self, name: &str, inbox: &Arc<Inbox>) -> std::io::Result<DriverHandle> {
+        let driver = Box::new(Worker::new(Arc::clone(inbox)));
+        let (wake, clock) = (inbox.wake.clone(), self.world.clock_arc());
+        self.world.threads().spawn(name, Waiting::SpinThenPark, wake, clock, driver)
+    }
+
+    /// Runs a topology; its spouts are active at once.
+    ///
+    /// # Errors
+    /// Nothing was started: a topology of that name runs already, the engine is shut down, or a thread for
+    /// a blocking component was refused.
+    pub fn submit(&self, topology: Topology) -> Result<Running, SubmitError> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.running.retain(|control| !control.is_finished());
+        if state.shut_down {
+            return Err(SubmitError::ShutDown);
+        }
+        if state.running.iter().any(|control| control.name == topology.name) {
+            return Err(SubmitError::AlreadyRunning { name: topology.name });
+        }
+        let base = state.next_worker;
+        state.next_worker = (base + 1) % self.workers.len().max(1);
+        let (control, placed) = plan(&topology, &self.world, &self.workers, base);
+        self.launch(&control, placed)?;
+        state.running.push(Arc::clone(&control));
+        Ok(Running { control, clock: self.world.clock_arc() })
+    }
+
+    /// Hands the units to their workers, after starting the workers that are only for one of them.
+    fn launch(&self, control: &Arc<Control>, placed: Vec<Placed>) -> Result<(), SubmitError> {
+        let mut handles = Vec::new();
+        for place in placed.iter().filter(|place| place.dedicated) {
+            let name = format!("{}-{}", control.name, place.component);
+            match self.spawn(&name, &place.inbox) {
+                Ok(handle) => handles.push(handle),
+                Err(source) => {
+                    placed.iter().filter(|p| p.dedicated).for_each(|p| p.inbox.stop());
+                    let component = place.component.clone();
+                    return Err(SubmitError::Thread { component, source });
+                }
+            }
+        }
+        for place in placed {
+            place.inbox.add(place.unit);
+            if place.dedicated {
+                place.inbox.stop();
+            }
+        }
+        self.handles.lock().unwrap_or_else(PoisonError::into_inner).append(&mut handles);
+        Ok(())
+    }
+
+    /// The topologies that run.
+    pub fn topologies(&self) -> Vec<Running> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = state.running.iter().filter(|control| !control.is_finished());
+        let clock = self.world.clock_arc();
+        running
+            .map(|control| Running { control: Arc::clone(control), clock: clock.clone() })
+            .collect()
+    }
+
+    /// Ends all topologies without draining, and the workers; waits until they have ended (in a
+    /// simulation, where nothing runs by itself, it returns at once).
+    pub fn shutdown(&self) {
+        self.stop();
+        let handles =
+            std::mem::take(&mut *self.handles.lock().unwrap_or_else(PoisonError::into_inner));
+        for handle in handles {
+            handle.join();
+        }
+    }
+
+    fn stop(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.shut_down = true;
+        state.running.iter().for_each(|control| control.close());
+        self.workers.iter().for_each(|inbox| inbox.stop());
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Whether a topology's spouts emit, and what becomes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Spouts emit.
+    Active,
+    /// Spouts do not emit; what is under way goes on.
+    Inactive,
+    /// Killed, or all spouts have finished: what is under way may finish.
+    Draining,
+    /// Ended.
+    Finished,
+}
+
+/// A handle on a running topology. Dropping it changes nothing.
+#[derive(Clone)]
+pub struct Running {
+    control: Arc<Control>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Running {
+    /// The topology's name.
+    pub fn name(&self) -> &str {
+        &self.control.name
+    }
+
+    /// Lets the spouts emit again.
+    pub fn activate(&self) {
+        self.control.set_active(true);
+    }
+
+    /// Stops the spouts from emitting; what is under way goes on, replays included.
+    pub fn deactivate(&self) {
+        self.control.set_active(false);
+    }
+
+    /// Stops the spouts and ends the topology once everything under way is done, at the latest after
+    /// `drain`. Returns at once; see [`wait_finished`](Running::wait_finished).
+    pub fn kill(&self, drain: Duration) {
+        self.control.kill(self.clock.now(), drain);
+    }
+
+    /// Blocks until the topology has ended: killed, or all its spouts finished and their roots done.
+    pub fn wait_finished(&self) {
+        self.control.wait_finished();
+    }
+
+    /// What the topology is doing.
+    pub fn status(&self) -> Status {
+        if self.control.is_finished() {
+            return Status::Finished;
+        }
+        match self.control.state() {
+            State::Active => Status::Active,
+            State::Inactive => Status::Inactive,
+            State::Draining | State::Closing => Status::Draining,
+        }
+    }
+
+    /// Counters and latencies since the topology started.
+    pub fn stats(&self) -> TopologyStats {
+        TopologyStats::gather(&self.control.tasks)
+    }
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running")
+            .field("name", &self.name())
+            .field("status", &self.status())
+            .finish()
+    }
+}

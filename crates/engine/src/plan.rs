@@ -1,0 +1,420 @@
+//! From a checked topology to units on workers.
+//!
+//! # Fusing
+//!
+//! A bolt is fused behind its source, so that an emit is a call, when all of this holds:
+//!
+//! 1. it has exactly one input, which is not a feedback and not a dead-letter stream;
+//! 2. neither it nor its source is blocking;
+//! 3. either the grouping is shuffle, none or local-or-shuffle and both have the same parallelism (task `i` is
+//!    fused to task `i`: a shuffle that is even before stays even), or both have one task and the
+//!    grouping is not direct.
+//!
+//! # Placing
+//!
+//! A topology uses as many workers as its widest component has tasks, and no more than there are. Task
+//! `i` of every component goes to the `i`-th of them in turn, so a topology of single tasks never leaves its
+//! thread, and parallelism is how one asks for more. Tasks of blocking components get a worker each.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tidemill_world::{Wake, World};
+
+use crate::context::{
+    ComponentContext, DEAD_LETTER_STREAM, GroupingInfo, InputStream, OutputStream, TaskContext,
+    TopologyContext,
+};
+use crate::control::Control;
+use crate::queue::ring;
+use crate::roots::{Ledger, SpoutLedger};
+use crate::route::{Route, RouteKind};
+use crate::run::{OutEdge, Run};
+use crate::spec::{ComponentSpec, Guarantee, InputDecl, Maker, StreamDecl, Topology};
+use crate::spout_node::SpoutSpec;
+use crate::stats::{TaskEntry, TaskStats};
+use crate::target::{NodeSpec, StreamSpec, TargetSpec};
+use crate::tracker::Tracker;
+use crate::tuple_ref::{TaskId, TupleMeta};
+use crate::unit::{Head, Input, Unit};
+use crate::worker::Inbox;
+
+/// A spout's table takes twice the roots that it is offered room for, so that a `next` that emits more than
+/// it was offered seldom meets the slower backlog.
+const OVERSHOOT: usize = 2;
+
+/// A unit and the worker that is to run it.
+pub(crate) struct Placed {
+    pub(crate) component: String,
+    pub(crate) inbox: Arc<Inbox>,
+    /// The worker is only for this unit and is still to be started.
+    pub(crate) dedicated: bool,
+    pub(crate) unit: Unit,
+}
+
+/// Where one unit will live.
+#[derive(Clone)]
+struct Home {
+    inbox: Arc<Inbox>,
+    dedicated: bool,
+    wake: Wake,
+}
+
+struct Planner<'a> {
+    topology: &'a Topology,
+    world: &'a World,
+    /// For each component: the component it is fused behind.
+    fused: Vec<Option<usize>>,
+    /// For each component: its tasks' numbers and statistics.
+    tasks: Vec<Vec<TaskId>>,
+    stats: Vec<Vec<Arc<TaskStats>>>,
+    /// For each head component: the homes of its units.
+    homes: Vec<Vec<Home>>,
+    shared: Vec<Arc<ComponentContext>>,
+    context: Arc<TopologyContext>,
+    /// The inputs of each head task, gathered while the emitting sides are planned.
+    inputs: BTreeMap<(usize, usize), Vec<Input>>,
+}
+
+/// Plans a topology onto `workers`, beginning with the one at `base`.
+pub(crate) fn plan(
+    topology: &Topology,
+    world: &World,
+    workers: &[Arc<Inbox>],
+    base: usize,
+) -> (Arc<Control>, Vec<Placed>) {
+    let mut planner = Planner::new(topology, world, workers, base);
+    let ledger = planner.ledger();
+    let control = planner.control();
+    let heads: Vec<(usize, usize)> = planner.heads().collect();
+    let specs: Vec<_> =
+        heads.iter().map(|(component, index)| planner.spec(*component, *index)).collect();
+    let mut placed = Vec::new();
+    let mut spouts = 0;
+    for ((component, index), (node, dead_letters, edges)) in heads.into_iter().zip(specs) {
+        let home = planner.homes[component][index].clone();
+        let run = Run::new(Arc::clone(&control), world.clock_arc(), Arc::clone(&ledger), edges);
+        let inputs = planner.inputs.remove(&(component, index)).unwrap_or_default();
+        let head = planner.head(component, node, dead_letters, &mut spouts);
+        placed.push(Placed {
+            component: topology.components[component].id.clone(),
+            inbox: home.inbox,
+            dedicated: home.dedicated,
+            unit: Unit::new(head, inputs, run, home.wake),
+        });
+    }
+    (control, placed)
+}
+
+type Spec = (NodeSpec, StreamSpec, Vec<OutEdge>);
+
+impl<'a> Planner<'a> {
+    fn new(topology: &'a Topology, world: &'a World, workers: &[Arc<Inbox>], base: usize) -> Self {
+        let components = &topology.components;
+        let fused: Vec<_> = (0..components.len()).map(|at| fused_behind(components, at)).collect();
+        let mut next_task: TaskId = 1;
+        let tasks: Vec<Vec<TaskId>> = components
+            .iter()
+            .map(|component| {
+                let count = TaskId::try_from(component.parallelism).unwrap_or(TaskId::MAX);
+                let tasks = (next_task..next_task.saturating_add(count)).collect();
+                next_task += count;
+                tasks
+            })
+            .collect();
+        let stats = components
+            .iter()
+            .map(|component| (0..component.parallelism).map(|_| Arc::default()).collect())
+            .collect();
+        let context = Arc::new(topology_context(topology, &tasks));
+        let shared = components.iter().map(|c| Arc::new(component_context(c, components)));
+        Self {
+            homes: homes(components, &fused, workers, base),
+            shared: shared.collect(),
+            topology,
+            world,
+            fused,
+            tasks,
+            stats,
+            context,
+            inputs: BTreeMap::new(),
+        }
+    }
+
+    /// Component and index of every task that heads a unit.
+    fn heads(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        let components = self.topology.components.iter().enumerate();
+        components
+            .filter(|(at, _)| self.fused[*at].is_none())
+            .flat_map(|(at, component)| (0..component.parallelism).map(move |index| (at, index)))
+    }
+
+    fn head_of(&self, mut component: usize) -> usize {
+        while let Some(source) = self.fused[component] {
+            component = source;
+        }
+        component
+    }
+
+    fn ledger(&self) -> Ledger {
+        let slots = self.topology.pending_max * OVERSHOOT;
+        let spouts = self.heads().filter(|(at, _)| self.topology.components[*at].is_spout());
+        let ledgers = spouts
+            .map(|(at, index)| SpoutLedger::new(slots, self.homes[at][index].inbox.wake.clone()));
+        ledgers.collect()
+    }
+
+    fn control(&self) -> Arc<Control> {
+        let entries = self.topology.components.iter().zip(&self.stats).flat_map(|(spec, tasks)| {
+            tasks
+                .iter()
+                .map(|stats| TaskEntry { component: spec.id.clone(), stats: Arc::clone(stats) })
+        });
+        let spouts = self.topology.components.iter().filter(|component| component.is_spout());
+        let wakes = self.heads().map(|(at, index)| self.homes[at][index].inbox.wake.clone());
+        Arc::new(Control::new(
+            self.topology.name.clone(),
+            entries.collect(),
+            spouts.map(|component| component.parallelism).sum(),
+            self.heads().count(),
+            wakes.collect(),
+        ))
+    }
+
+    /// What the unit headed by this task is made of.
+    fn spec(&mut self, component: usize, index: usize) -> Spec {
+        let mut edges = Vec::new();
+        let node = self.node(component, index, None, &mut edges);
+        let dead_letters = StreamDecl::dead_letters();
+        let dead_letters = self.stream(component, index, &dead_letters, &mut edges);
+        (node, dead_letters, edges)
+    }
+
+    fn node(
+        &mut self,
+        component: usize,
+        index: usize,
+        source: Option<TupleMeta>,
+        edges: &mut Vec<OutEdge>,
+    ) -> NodeSpec {
+        let spec = &self.topology.components[component];
+        let home = &self.homes[self.head_of(component)][index];
+        let context = TaskContext {
+            topology: Arc::clone(&self.context),
+            shared: Arc::clone(&self.shared[component]),
+            task: self.tasks[component][index],
+            index,
+            wake: home.wake.child(),
+            clock: self.world.clock_arc(),
+        };
+        let streams = spec.streams.iter();
+        let streams = streams.map(|stream| self.stream(component, index, stream, edges)).collect();
+        let stats = Arc::clone(&self.stats[component][index]);
+        NodeSpec { context, stats, tick: spec.tick, source, streams }
+    }
+
+    fn stream(
+        &mut self,
+        component: usize,
+        index: usize,
+        stream: &StreamDecl,
+        edges: &mut Vec<OutEdge>,
+    ) -> StreamSpec {
+        let topology = self.topology;
+        let from = &topology.components[component].id;
+        let meta = TupleMeta {
+            component: from.as_str().into(),
+            stream: stream.name.as_str().into(),
+            task: self.tasks[component][index],
+            fields: Arc::clone(&stream.fields),
+        };
+        let mut targets = Vec::new();
+        for (at, target) in topology.components.iter().enumerate() {
+            for input in &target.inputs {
+                if input.component == *from && input.stream == stream.name {
+                    targets.push(self.target((component, index), at, input, &meta, edges));
+                }
+            }
+        }
+        StreamSpec {
+            name: stream.name.clone(),
+            arity: stream.fields.len(),
+            direct: stream.direct,
+            targets,
+        }
+    }
+
+    fn target(
+        &mut self,
+        (from, index): (usize, usize),
+        to: usize,
+        input: &InputDecl,
+        meta: &TupleMeta,
+        edges: &mut Vec<OutEdge>,
+    ) -> TargetSpec {
+        if self.fused[to] == Some(from)
+            && let Maker::Bolt(maker) = &self.topology.components[to].maker
+        {
+            let node = self.node(to, index, Some(meta.clone()), edges);
+            return TargetSpec::Fused(Arc::clone(maker), Box::new(node));
+        }
+        let first_edge = edges.len();
+        let home = self.homes[self.head_of(from)][index].clone();
+        for (position, stats) in self.stats[to].iter().enumerate() {
+            let consumer_wake = self.homes[to][position].inbox.wake.clone();
+            let (producer, consumer) = ring(home.inbox.wake.clone(), consumer_wake);
+            stats.queues.lock().unwrap_or_else(|e| e.into_inner()).push(producer.gauge());
+            edges.push(OutEdge::new(producer, input.feedback));
+            let inputs = self.inputs.entry((to, position)).or_default();
+            inputs.push(Input::new(consumer, meta.clone()));
+        }
+        let kind = self.route(&home, to, input, meta);
+        TargetSpec::Queue(Route { kind, first_edge, tasks: self.tasks[to].clone() })
+    }
+
+    fn route(&self, home: &Home, to: usize, input: &InputDecl, meta: &TupleMeta) -> RouteKind {
+        let all: Vec<usize> = (0..self.tasks[to].len()).collect();
+        let local = all
+            .iter()
+            .copied()
+            .filter(|position| Arc::ptr_eq(&self.homes[to][*position].inbox, &home.inbox));
+        let positions = match &input.grouping {
+            GroupingInfo::Shuffle => all,
+            GroupingInfo::LocalOrShuffle | GroupingInfo::None => {
+                let local: Vec<usize> = local.collect();
+                if local.is_empty() { all } else { local }
+            }
+            GroupingInfo::All => return RouteKind::All,
+            GroupingInfo::Global => return RouteKind::First,
+            GroupingInfo::Direct => return RouteKind::Direct,
+            GroupingInfo::Fields(fields) => {
+                let index = |name| meta.fields.iter().position(|field| field == name);
+                return RouteKind::Fields(fields.iter().filter_map(index).collect());
+            }
+        };
+        // Emitters begin at different tasks, or the first would get the first tuple of each.
+        let next = usize::try_from(self.world.random().next_u64()).unwrap_or(0) % positions.len();
+        RouteKind::Turn { positions, next }
+    }
+
+    fn head(
+        &self,
+        component: usize,
+        node: NodeSpec,
+        dead_letters: StreamSpec,
+        spouts: &mut u32,
+    ) -> Head {
+        match &self.topology.components[component].maker {
+            Maker::Bolt(maker) => Head::Bolt(maker.make(node)),
+            Maker::Spout(maker) => {
+                let pending_max = self.topology.pending_max;
+                let tracker = Tracker::new(
+                    *spouts,
+                    pending_max,
+                    pending_max * OVERSHOOT,
+                    self.topology.message_timeout,
+                );
+                *spouts += 1;
+                let tracked = self.topology.guarantee == Guarantee::AtLeastOnce;
+                Head::Spout(maker.make(SpoutSpec { node, dead_letters, tracker, tracked }))
+            }
+        }
+    }
+}
+
+/// The component that the one at `at` is fused behind, by the rule in the module's head.
+fn fused_behind(components: &[ComponentSpec], at: usize) -> Option<usize> {
+    let bolt = &components[at];
+    let [input] = bolt.inputs.as_slice() else { return None };
+    let source = components.iter().position(|component| component.id == input.component)?;
+    let from = &components[source];
+    if input.feedback || input.stream == DEAD_LETTER_STREAM || bolt.blocking || from.blocking {
+        return None;
+    }
+    let fits = match input.grouping {
+        GroupingInfo::Direct => false,
+        GroupingInfo::Shuffle | GroupingInfo::None | GroupingInfo::LocalOrShuffle => {
+            from.parallelism == bolt.parallelism
+        }
+        GroupingInfo::Fields(_) | GroupingInfo::All | GroupingInfo::Global => {
+            from.parallelism == 1 && bolt.parallelism == 1
+        }
+    };
+    fits.then_some(source)
+}
+
+/// Gives each unit a worker.
+fn homes(
+    components: &[ComponentSpec],
+    fused: &[Option<usize>],
+    workers: &[Arc<Inbox>],
+    base: usize,
+) -> Vec<Vec<Home>> {
+    let shared = components.iter().filter(|component| !component.blocking);
+    let widest = shared.map(|component| component.parallelism).max().unwrap_or(1);
+    let used = widest.clamp(1, workers.len().max(1));
+    let home = |component: &ComponentSpec, index: usize| {
+        let inbox = match workers.get((base + index % used) % workers.len().max(1)) {
+            Some(inbox) if !component.blocking => Arc::clone(inbox),
+            _ => Arc::default(),
+        };
+        Home { wake: inbox.wake.child(), dedicated: component.blocking, inbox }
+    };
+    components
+        .iter()
+        .zip(fused)
+        .map(|(component, fused)| {
+            let tasks = if fused.is_some() { 0 } else { component.parallelism };
+            (0..tasks).map(|index| home(component, index)).collect()
+        })
+        .collect()
+}
+
+fn topology_context(topology: &Topology, tasks: &[Vec<TaskId>]) -> TopologyContext {
+    let mut context = TopologyContext { name: topology.name.clone(), ..Default::default() };
+    for (component, tasks) in topology.components.iter().zip(tasks) {
+        context.tasks.insert(component.id.clone(), tasks.clone());
+        context.components.extend(tasks.iter().map(|task| (*task, component.id.clone())));
+    }
+    context
+}
+
+fn component_context(component: &ComponentSpec, all: &[ComponentSpec]) -> ComponentContext {
+    let inputs = component.inputs.iter().filter_map(|input| {
+        let from = all.iter().find(|other| other.id == input.component)?;
+        Some(InputStream {
+            component: input.component.clone(),
+            stream: input.stream.clone(),
+            fields: from.stream(&input.stream)?.fields,
+            grouping: input.grouping.clone(),
+        })
+    });
+    let outputs = component.streams.iter().map(|stream| OutputStream {
+        stream: stream.name.clone(),
+        fields: Arc::clone(&stream.fields),
+        direct: stream.direct,
+        targets: targets(component, &stream.name, all),
+    });
+    ComponentContext {
+        id: component.id.clone(),
+        config: component.config.clone(),
+        inputs: inputs.collect(),
+        outputs: outputs.collect(),
+    }
+}
+
+fn targets(
+    component: &ComponentSpec,
+    stream: &str,
+    all: &[ComponentSpec],
+) -> Vec<(String, GroupingInfo)> {
+    let mut targets = Vec::new();
+    for target in all {
+        for input in &target.inputs {
+            if input.component == component.id && input.stream == stream {
+                targets.push((target.id.clone(), input.grouping.clone()));
+            }
+        }
+    }
+    targets
+}

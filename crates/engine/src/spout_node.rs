@@ -1,0 +1,524 @@
+//! One spout task: the component, its roots, and all that is fused behind it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidemill_world::Moment;
+
+use crate::component::{DynSpout, Spout};
+use crate::context::TaskContext;
+use crate::control::State;
+use crate::emit::{SpoutEmitter, SpoutOutput, SpoutState, emit_backlog};
+use crate::error::{ComponentError, FailReason};
+use crate::policy::{MessageId, Next, Retries};
+use crate::roots::Notices;
+use crate::run::{Emitted, Run, Scope};
+use crate::supervise::{Supervisor, discard, guarded};
+use crate::target::{AnyStreams, NodeSpec, Outputs, StreamSpec, Targets};
+use crate::task::TaskState;
+use crate::tracker::{Outcome, Tracker};
+use crate::tuple_ref::Repr;
+use crate::value::{Items, ListRef, Value};
+
+/// Calls of `next` in one turn; a turn ends sooner when its tuples or its time run out.
+const TURN_CALLS: u32 = 256;
+/// Roots in one turn: about a batch's worth, so that the tasks behind get their turn.
+const TURN_ROOTS: usize = 512;
+/// Time in one turn, looked at every [`CLOCK_CALLS`] calls.
+const TURN_TIME: Duration = Duration::from_micros(500);
+const CLOCK_CALLS: u32 = 8;
+/// Replays in one turn.
+const TURN_REPLAYS: usize = 512;
+/// Pause after an error of `next`; it doubles with each error in a row.
+const ERROR_PAUSE_FIRST: Duration = Duration::from_millis(10);
+const ERROR_PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// Pause after a `next` that wanted to be called again but emitted nothing, as Storm's spouts do when
+/// they have nothing: without it an idle one would burn a core.
+const EMPTY_PAUSE: Duration = Duration::from_millis(1);
+
+/// A typed or dynamic spout under one face.
+pub(crate) trait SpoutCore: Send + 'static {
+    type Outs: Outputs + 'static;
+    fn open(&mut self, context: &TaskContext) -> Result<(), ComponentError>;
+    fn next(
+        &mut self,
+        outs: &mut Self::Outs,
+        state: &mut SpoutState,
+        run: &mut Run,
+    ) -> Result<Next, ComponentError>;
+    fn ack(&mut self, id: MessageId);
+    fn fail(&mut self, id: MessageId, reason: &FailReason);
+    fn commit(&mut self, low_water: MessageId) -> Result<(), ComponentError>;
+    fn retries(&self) -> Retries;
+    fn activate(&mut self, active: bool);
+    fn close(&mut self);
+}
+
+macro_rules! forward_spout {
+    ($emitter:ident { $targets:ident }) => {
+        fn open(&mut self, context: &TaskContext) -> Result<(), ComponentError> {
+            self.0.open(context)
+        }
+        fn next(
+            &mut self,
+            outs: &mut Self::Outs,
+            state: &mut SpoutState,
+            run: &mut Run,
+        ) -> Result<Next, ComponentError> {
+            self.0.next(&mut $emitter { $targets: outs, state, run })
+        }
+        fn ack(&mut self, id: MessageId) {
+            self.0.ack(id);
+        }
+        fn fail(&mut self, id: MessageId, reason: &FailReason) {
+            self.0.fail(id, reason);
+        }
+        fn commit(&mut self, low_water: MessageId) -> Result<(), ComponentError> {
+            self.0.commit(low_water)
+        }
+        fn retries(&self) -> Retries {
+            self.0.retries()
+        }
+        fn activate(&mut self, active: bool) {
+            if active { self.0.activate() } else { self.0.deactivate() }
+        }
+        fn close(&mut self) {
+            self.0.close();
+        }
+    };
+}
+
+pub(crate) struct TypedSpout<S>(S);
+
+impl<S: Spout> SpoutCore for TypedSpout<S> {
+    type Outs = Targets<S::Out>;
+    forward_spout!(SpoutEmitter { targets });
+}
+
+pub(crate) struct AnySpout(Box<dyn DynSpout>);
+
+impl SpoutCore for AnySpout {
+    type Outs = AnyStreams;
+    forward_spout!(SpoutOutput { streams });
+}
+
+/// What a turn of a unit has to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Something was done; there may be more.
+    Progress,
+    /// Nothing to do until woken, or until this moment.
+    Idle(Option<Moment>),
+}
+
+/// A spout task as its unit sees it.
+pub(crate) trait SpoutTask: Send {
+    fn start(&mut self, run: &mut Run);
+    fn turn(&mut self, run: &mut Run) -> Turn;
+    fn woken(&mut self, run: &mut Run);
+    fn tick(&mut self, run: &mut Run) -> Option<Moment>;
+    fn close(&mut self, run: &mut Run);
+}
+
+/// What a spout's node is made of.
+pub(crate) struct SpoutSpec {
+    pub(crate) node: NodeSpec,
+    pub(crate) dead_letters: StreamSpec,
+    pub(crate) tracker: Tracker,
+    pub(crate) tracked: bool,
+}
+
+/// Makes the nodes of one spout component.
+pub(crate) trait SpoutMaker: Send + Sync {
+    fn make(&self, spec: SpoutSpec) -> Box<dyn SpoutTask>;
+}
+
+type Factory<C> = Arc<dyn Fn() -> C + Send + Sync>;
+
+struct Maker<C: SpoutCore>(Factory<C>);
+
+impl<C: SpoutCore> SpoutMaker for Maker<C> {
+    fn make(&self, spec: SpoutSpec) -> Box<dyn SpoutTask> {
+        Box::new(SpoutNode::new(Arc::clone(&self.0), spec))
+    }
+}
+
+/// The maker of a typed spout.
+pub(crate) fn typed<S: Spout>(
+    factory: impl Fn() -> S + Send + Sync + 'static,
+) -> Arc<dyn SpoutMaker> {
+    let factory: Factory<TypedSpout<S>> = Arc::new(move || TypedSpout(factory()));
+    Arc::new(Maker(factory))
+}
+
+/// The maker of a dynamic spout.
+pub(crate) fn dynamic(
+    factory: impl Fn() -> Box<dyn DynSpout> + Send + Sync + 'static,
+) -> Arc<dyn SpoutMaker> {
+    let factory: Factory<AnySpout> = Arc::new(move || AnySpout(factory()));
+    Arc::new(Maker(factory))
+}
+
+/// When `next` is to be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Due {
+    Now,
+    Woken,
+    At(Moment),
+    Never,
+}
+
+struct SpoutNode<C: SpoutCore> {
+    core: Option<C>,
+    factory: Factory<C>,
+    outs: C::Outs,
+    dead_letters: AnyStreams,
+    state: SpoutState,
+    notices: Notices,
+    supervisor: Supervisor,
+    due: Due,
+    active: bool,
+    errors_in_row: u32,
+    /// Whether this task still keeps the topology from ending.
+    working: bool,
+}
+
+impl<C: SpoutCore> SpoutNode<C> {
+    fn new(factory: Factory<C>, spec: SpoutSpec) -> Self {
+        let task = TaskState::new(spec.node.context, spec.node.stats);
+        Self {
+            core: None,
+            factory,
+            outs: C::Outs::build(spec.node.streams),
+            dead_letters: AnyStreams::build(vec![spec.dead_letters]),
+            state: SpoutState {
+                task,
+                tracker: spec.tracker,
+                tracked: spec.tracked,
+                backlog: std::collections::VecDeque::new(),
+                burst: 0,
+            },
+            notices: Notices::default(),
+            supervisor: Supervisor::default(),
+            due: Due::Now,
+            active: true,
+            errors_in_row: 0,
+            working: true,
+        }
+    }
+
+    fn task(&mut self) -> &mut TaskState {
+        &mut self.state.task
+    }
+
+    fn make(&mut self, run: &mut Run) {
+        let (factory, context) = (&self.factory, &self.state.task.context);
+        let made = guarded(|| {
+            let mut core = factory();
+            core.open(context).map(|()| core)
+        });
+        match made {
+            Ok(Ok(core)) => {
+                let dead_letters = self.dead_letters.list.iter().any(|s| s.has_targets());
+                self.state.tracker.set_retries(core.retries(), dead_letters);
+                self.core = Some(core);
+            }
+            Ok(Err(error)) => self.not_made(&format!("open failed: {error}"), run),
+            Err(panic) => self.not_made(&format!("panicked in open: {panic}"), run),
+        }
+    }
+
+    #[cold]
+    fn not_made(&mut self, what: &str, run: &mut Run) {
+        self.supervisor.lost(&mut self.state.task, what, run);
+        run.paused_until = run.paused_until.max(Some(run.clock.now()));
+    }
+
+    /// Calls into the component; a panic replaces it.
+    fn guard<R>(
+        &mut self,
+        run: &mut Run,
+        act: impl FnOnce(&mut C, &mut C::Outs, &mut SpoutState, &mut Run) -> R,
+    ) -> Option<R> {
+        let (core, outs, state) = (self.core.as_mut()?, &mut self.outs, &mut self.state);
+        match guarded(|| act(core, outs, state, run)) {
+            Ok(result) => Some(result),
+            Err(panic) => {
+                self.panicked(&panic, run);
+                None
+            }
+        }
+    }
+
+    #[cold]
+    fn panicked(&mut self, panic: &str, run: &mut Run) {
+        // An emit that was under way is forgotten: its root was never opened.
+        run.leave_unanchored(Scope::none());
+        discard(self.core.take());
+        self.task().stats.restarts.add(1);
+        self.supervisor.lost(&mut self.state.task, &format!("panicked: {panic}"), run);
+        self.make(run);
+    }
+
+    // The parts of a turn.
+
+    fn follow_state(&mut self, run: &mut Run) {
+        let active = run.control.state() == State::Active;
+        if active != self.active {
+            self.active = active;
+            self.guard(run, |core, _, _, _| core.activate(active));
+            if active && self.due != Due::Never {
+                self.due = Due::Now;
+            }
+        }
+    }
+
+    fn take_notices(&mut self, run: &mut Run) -> bool {
+        let spout = &run.ledger()[self.state.tracker.spout() as usize];
+        if !spout.collect(&mut self.notices) {
+            return false;
+        }
+        let now = run.clock.now();
+        self.state.tracker.noticed(&mut self.notices, &spout.table, now);
+        true
+    }
+
+    fn replay_due(&mut self, run: &mut Run) -> bool {
+        let mut moved = false;
+        for _ in 0..TURN_REPLAYS {
+            if run.is_stalled() {
+                break;
+            }
+            let Some(slot) = self.state.tracker.due(run.now) else { break };
+            let emitted = self.replay(slot, run);
+            let table = &run.ledger()[self.state.tracker.spout() as usize].table;
+            self.state.tracker.replayed(slot, emitted, table, run.now);
+            moved = true;
+        }
+        moved
+    }
+
+    fn replay(&mut self, slot: u32, run: &mut Run) -> Emitted {
+        let (root, replay) = self.state.tracker.replay(slot);
+        let former = run.enter(Scope::spout(root));
+        let delivered = match replay.dead {
+            None => {
+                let emission = replay.emission;
+                self.state.task.stats.replayed.add(1);
+                self.outs.push_again(emission.stream, emission.direct, replay.copy, run)
+            }
+            Some((reason, attempts)) => {
+                let streams = &self.state.task.context.shared.outputs;
+                let stream = streams.get(replay.emission.stream);
+                let count = stream.map_or(0, |stream| stream.fields.len());
+                let values = ListRef(Items::Encoded { bytes: replay.copy, count });
+                let reason = reason.to_string();
+                let fields = [
+                    Value::I64(replay.emission.id.cast_signed()),
+                    Value::Str(&reason),
+                    Value::I64(i64::from(attempts)),
+                    Value::Str(stream.map_or("", |stream| &stream.stream)),
+                    Value::List(values),
+                ];
+                let streams = &mut self.dead_letters.list;
+                streams.iter_mut().map(|s| s.push(None, Repr::Values(&fields), run, None)).sum()
+            }
+        };
+        let emitted = run.leave_spout(former);
+        self.state.task.stats.transferred.add(delivered);
+        emitted
+    }
+
+    fn may_emit(&self, run: &Run, spoken_to: bool) -> bool {
+        let due = match self.due {
+            Due::Never => false,
+            Due::Now => true,
+            Due::Woken => spoken_to,
+            Due::At(moment) => spoken_to || moment <= run.now,
+        };
+        due && self.active && !run.is_stalled()
+    }
+
+    /// Calls `next` until the turn is over; `true` if anything came of it.
+    fn emit(&mut self, run: &mut Run) -> bool {
+        self.state.burst = 0;
+        let deadline = run.now.after(TURN_TIME);
+        for call in 1..=TURN_CALLS {
+            if !self.state.backlog.is_empty()
+                || run.is_stalled()
+                || self.state.burst >= TURN_ROOTS
+                || (self.state.tracked && self.state.tracker.room() == 0)
+            {
+                break;
+            }
+            let before = self.state.burst;
+            let answer = self.guard(run, |core, outs, state, run| core.next(outs, state, run));
+            let Some(answer) = answer else { break };
+            if !self.answered(answer, run) {
+                break;
+            }
+            if self.state.burst == before {
+                self.due = Due::At(run.now.after(EMPTY_PAUSE));
+                break;
+            }
+            if call % CLOCK_CALLS == 0 {
+                run.now = run.clock.now();
+                if run.now >= deadline {
+                    break;
+                }
+            }
+        }
+        self.state.burst > 0
+    }
+
+    /// Notes what `next` said; `true` if it may be called again at once.
+    fn answered(&mut self, answer: Result<Next, ComponentError>, run: &mut Run) -> bool {
+        self.supervisor.succeeded();
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.state.task.report(&error, run.now);
+                let factor = 1u32.checked_shl(self.errors_in_row).unwrap_or(u32::MAX);
+                self.errors_in_row = self.errors_in_row.saturating_add(1);
+                let pause = ERROR_PAUSE_FIRST.saturating_mul(factor).min(ERROR_PAUSE_MAX);
+                self.due = Due::At(run.clock.now().after(pause));
+                return false;
+            }
+        };
+        self.errors_in_row = 0;
+        self.due = match answer {
+            Next::More => Due::Now,
+            Next::Idle => Due::Woken,
+            Next::IdleUntil(moment) => Due::At(moment),
+            Next::Finished => Due::Never,
+        };
+        answer == Next::More
+    }
+
+    /// Tells the spout what became of its roots; `true` if there was anything to tell.
+    fn tell(&mut self, run: &mut Run) -> bool {
+        if self.state.tracker.effects.outcomes.is_empty() {
+            return false;
+        }
+        let mut outcomes = std::mem::take(&mut self.state.tracker.effects.outcomes);
+        let mut acked = 0;
+        let mut waiting = outcomes.drain(..);
+        // After a panic the rest is told to the next instance.
+        while self.core.is_some() && !waiting.as_slice().is_empty() {
+            self.guard(run, |core, _, _, _| {
+                for outcome in waiting.by_ref() {
+                    match outcome {
+                        Outcome::Acked(id) => {
+                            acked += 1;
+                            core.ack(id);
+                        }
+                        Outcome::Failed(id, reason) => core.fail(id, &reason),
+                    }
+                }
+            });
+        }
+        let rest: Vec<Outcome> = waiting.collect();
+        outcomes.extend(rest);
+        self.state.tracker.effects.outcomes = outcomes;
+        self.state.task.stats.acked.add(acked);
+        true
+    }
+
+    fn count(&mut self, run: &mut Run) {
+        let state = &mut self.state;
+        let effects = &mut state.tracker.effects;
+        effects.ages.drain(..).for_each(|age| state.task.stats.complete.record(age));
+        state.task.stats.failed.add(std::mem::take(&mut effects.failed));
+        for (id, reason) in std::mem::take(&mut effects.dead) {
+            state.task.stats.dead_lettered.add(1);
+            let text = format!("root {id} ran out of retries: {reason}");
+            state.task.report(&text, run.now);
+        }
+        state.task.stats.pending.set(state.tracker.pending() as u64);
+    }
+
+    fn commit(&mut self, run: &mut Run) {
+        if let Some(low_water) = self.state.tracker.advance_commit()
+            && let Some(Err(error)) = self.guard(run, |core, _, _, _| core.commit(low_water))
+        {
+            self.state.task.report(&error, run.now);
+        }
+    }
+
+    /// Lets the topology end once this task has nothing left to do with it.
+    fn settle_work(&mut self, run: &Run) {
+        let stopped = self.due == Due::Never || run.control.state() == State::Draining;
+        let done = self.state.tracker.pending() == 0 && self.state.backlog.is_empty();
+        if self.working && stopped && done {
+            self.working = false;
+            run.control.end_work();
+        }
+    }
+
+    fn next_moment(&self, run: &Run) -> Option<Moment> {
+        let due = match self.due {
+            Due::At(moment) if self.active && !run.is_stalled() => Some(moment),
+            _ => None,
+        };
+        [due, self.state.tracker.next_moment()].into_iter().flatten().min()
+    }
+}
+
+impl<C: SpoutCore> SpoutTask for SpoutNode<C> {
+    fn start(&mut self, run: &mut Run) {
+        self.outs.each_fused(&mut |task| task.start(run));
+        self.dead_letters.each_fused(&mut |task| task.start(run));
+        if self.core.is_none() {
+            self.make(run);
+        }
+    }
+
+    fn turn(&mut self, run: &mut Run) -> Turn {
+        self.follow_state(run);
+        let mut moved = self.take_notices(run);
+        let table = &run.ledger()[self.state.tracker.spout() as usize].table;
+        self.state.tracker.scan(table, run.now);
+        let woken = self.state.task.context.wake.take();
+        moved |= self.replay_due(run);
+        moved |= emit_backlog(&mut self.outs, &mut self.state, run);
+        let told = self.tell(run);
+        if self.may_emit(run, woken || told) {
+            moved |= self.emit(run);
+            self.tell(run);
+        }
+        self.commit(run);
+        self.count(run);
+        if moved {
+            self.outs.each_fused(&mut |task| task.end_of_batch(run));
+        }
+        // Every root's tuples are in their batches, and counted: the last word may be said.
+        self.settle_work(run);
+        let more = self.due == Due::Now && self.active && !run.is_stalled();
+        let room = !self.state.tracked || self.state.tracker.room() > 0;
+        if moved || told || (more && room) {
+            return Turn::Progress;
+        }
+        Turn::Idle(self.next_moment(run))
+    }
+
+    fn woken(&mut self, run: &mut Run) {
+        self.outs.each_fused(&mut |task| task.woken(run));
+    }
+
+    fn tick(&mut self, run: &mut Run) -> Option<Moment> {
+        let mut next = None;
+        self.outs.each_fused(&mut |task| {
+            let behind = task.tick(run);
+            next = [next, behind].into_iter().flatten().min();
+        });
+        next
+    }
+
+    fn close(&mut self, run: &mut Run) {
+        self.guard(run, |core, _, _, _| core.close());
+        discard(self.core.take());
+        self.outs.each_fused(&mut |task| task.close(run));
+        self.dead_letters.each_fused(&mut |task| task.close(run));
+    }
+}
