@@ -255,13 +255,11 @@ macro_rules! anchor_methods {
         }
 
         /// A tuple kept before is done.
-        #[expect(clippy::needless_pass_by_value, reason = "an anchor is used once")]
         pub fn ack(&mut self, anchor: Anchor) {
             self.task.ack(&anchor, self.run);
         }
 
         /// A tuple kept before has failed: its root is to be replayed.
-        #[expect(clippy::needless_pass_by_value, reason = "an anchor is used once")]
         pub fn fail(&mut self, anchor: Anchor, reason: &str) {
             self.task.fail(&anchor, reason, self.run);
         }

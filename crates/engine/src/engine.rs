@@ -56,9 +56,9 @@ impl Engine {
     ///
     /// # Errors
     /// The number of workers is out of range, or a thread was refused.
+    #[expect(clippy::needless_pass_by_value, reason = "it may come to own more than numbers")]
     pub fn start(world: World, config: EngineConfig) -> Result<Self, StartError> {
-        let EngineConfig { workers } = config;
-        let workers = workers.unwrap_or_else(|| world.threads().cores().min(WORKERS_MAX));
+        let workers = config.workers.unwrap_or_else(|| world.threads().cores().min(WORKERS_MAX));
         if workers == 0 || workers > WORKERS_MAX {
             return Err(StartError::Workers { workers });
         }

@@ -139,7 +139,9 @@ impl ComponentStats {
         self.emitted += task.emitted.get();
         self.transferred += task.transferred.get();
         self.executed += task.executed.get();
-        self.acked += task.acked.get();
+        // Bolts do not count acks: what was executed is acked unless it failed or is still held.
+        let not_acked = task.failed.get() + task.deferred.get();
+        self.acked += task.acked.get() + task.executed.get().saturating_sub(not_acked);
         self.failed += task.failed.get();
         self.replayed += task.replayed.get();
         self.dead_lettered += task.dead_lettered.get();
