@@ -39,7 +39,7 @@ function replay(site, atMs) {
 /** A site whose owner has not put the pixel anywhere yet. */
 export function blank() {
   const site = new MockSite({
-    id: "blank", title: "A site with no hits yet", generated: false, host: "new.example",
+    id: "blank", title: "The Night Ferry", generated: false, host: "new.example",
     firstMs: FIRST, minutes: 1, seed: 1, posts: [],
   });
   return { site, tick() {} };

@@ -27,7 +27,6 @@ export class MockSite {
       rankBefore: null,
     }));
     this.lastMs = null;
-    this.bots = 0;
     this.ranks = [];
   }
 
@@ -36,7 +35,6 @@ export class MockSite {
     if (minute < 0 || minute >= this.capacity || views === 0) return;
     post.cells[minute * CLASSES.length + referrer] += views;
     this.lastMs = Math.max(this.lastMs ?? 0, atMs);
-    if (this.dice.next() < 0.06) this.bots += 1;
   }
 
   summary() {
@@ -90,10 +88,12 @@ export class MockSite {
   spark(post, window) {
     const points = new Array(30).fill(0);
     const [from, to] = this.range(window.start_ms, window.end_ms);
-    const span = window.end_ms - window.start_ms;
+    const slotsAMinute = Math.max(1, Math.round((30 * MINUTE) / (window.end_ms - window.start_ms)));
     for (let minute = from; minute <= to; minute += 1) {
-      const slot = Math.floor((30 * (this.firstMs + minute * MINUTE - window.start_ms)) / span);
-      for (let at = minute * 5; at < minute * 5 + 5; at += 1) points[Math.min(29, Math.max(0, slot))] += post.cells[at];
+      const views = post.cells.subarray(minute * 5, minute * 5 + 5).reduce((sum, cell) => sum + cell, 0);
+      const first = Math.floor((30 * (this.firstMs + minute * MINUTE - window.start_ms)) / (window.end_ms - window.start_ms));
+      // A short window has more points than minutes: a minute is then spread over its points.
+      for (let slot = first; slot < first + slotsAMinute; slot += 1) points[Math.min(29, Math.max(0, slot))] += views / slotsAMinute;
     }
     return points;
   }
@@ -122,7 +122,7 @@ export class MockSite {
         engaged_minutes: Math.round(sum("engaged_minutes") * 10) / 10,
         reading_now: window.anchored === "last" ? 0 : Math.round(lastFive * 0.64),
         views_per_minute: window.anchored === "last" ? 0 : this.views(end - MINUTE, end - MINUTE),
-        bots: this.bots,
+        bots: Math.round(sum("views") * 0.06),
       },
       series: this.series(this.posts, window),
       referrers: named(CLASSES.map((_, index) => counted.reduce((total, row) => total + row.shares[index], 0))),

@@ -1,11 +1,13 @@
 import { useEffect, useState } from "preact/hooks";
 import { useLive } from "./live/live";
 import { useSites, type Sites } from "./live/sites";
+import type { LiveState } from "./live/wire";
 import type { Place } from "./state/place";
+import { useNarrow } from "./state/media";
 import { usePlace } from "./state/place";
 import { useShortcuts } from "./state/shortcuts";
 import { useTheme } from "./state/theme";
-import { count } from "./format/number";
+import { count, counted } from "./format/number";
 import { Board } from "./parts/board";
 import { Empty } from "./parts/empty";
 import { Header } from "./parts/header";
@@ -20,6 +22,11 @@ function chooseSite(place: Place, sites: Sites): string | null {
   return !sites.list || sites.list.some((site) => site.id === place.site) ? place.site : null;
 }
 
+/** The number that a tab shows while another one is being read. */
+function headline({ totals, window }: LiveState): string {
+  return window.anchored === "last" ? counted(totals.views, "view") : `${count(totals.reading_now)} reading`;
+}
+
 export function App() {
   const [place, go] = usePlace();
   const sites = useSites();
@@ -27,6 +34,7 @@ export function App() {
   const live = useLive(place, site);
   const [theme, toggleTheme] = useTheme(place.theme);
   const [help, setHelp] = useState(false);
+  const narrow = useNarrow();
   const { state } = live;
 
   const nextTheme = () => {
@@ -37,7 +45,7 @@ export function App() {
   const shortcuts = useShortcuts({ place, go, sites: sites.list ?? [], site, nextTheme, openHelp: () => setHelp(true) });
 
   useEffect(() => {
-    document.title = state ? `${count(state.totals.reading_now)} reading · ${state.site.title}` : "Tidemill";
+    document.title = state ? `${headline(state)} · ${state.site.title}` : "Tidemill";
   }, [state]);
   useEffect(() => {
     document.documentElement.toggleAttribute("data-wall", place.wall);
@@ -48,7 +56,7 @@ export function App() {
     if (sites.list && sites.list.length === 0) return <NoSite />;
     if (sites.list && site === null) return <UnknownSite place={place} sites={sites.list} go={go} />;
     if (!state) return <Loading link={live.link} />;
-    if (state.site.last_ms === null && state.totals.views === 0) return <Empty site={state.site} />;
+    if (!state.site.last_ms && state.totals.views === 0) return <Empty site={state.site} />;
     if (place.wall) return <Wall place={place} live={live} state={state} go={go} />;
     return <Board place={place} live={live} state={state} go={go} />;
   };
@@ -57,7 +65,7 @@ export function App() {
     <>
       {!place.wall && (
         <Header
-          place={place} go={go} sites={sites.list ?? []} site={site} live={live}
+          place={place} go={go} sites={sites.list ?? []} site={site} live={live} covered={narrow && place.post !== null}
           theme={theme} onTheme={nextTheme} onHelp={() => setHelp(true)}
         />
       )}

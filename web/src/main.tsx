@@ -4,6 +4,7 @@ import "uplot/dist/uPlot.min.css";
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/header.css";
+import "./styles/notices.css";
 import "./styles/board.css";
 import "./styles/live-list.css";
 import "./styles/charts.css";

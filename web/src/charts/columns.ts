@@ -1,6 +1,6 @@
 import type { Series, TimeWindow } from "../live/wire";
 
-/** Times in seconds, whole steps, and the last step while it is still filling. */
+/** Times in seconds, the steps that have ended, and the last step while it is still filling. */
 export type Columns = [times: number[], whole: (number | null)[], filling: (number | null)[]];
 
 /**
@@ -15,11 +15,11 @@ export function columns(series: Series, window: TimeWindow): Columns {
   return [
     times,
     views.map((value, index) => (open && index === last ? null : value)),
-    views.map((value, index) => (open && index >= last - 1 ? value : null)),
+    views.map((value, index) => (open && index === last ? value : null)),
   ];
 }
 
-/** One sentence that says what the chart shows, for readers who cannot see it. */
+/** The highest step, which the text alternative names. */
 export function peak(series: Series): { views: number; at_ms: number } | null {
   let best = -1;
   series.views.forEach((value, index) => {

@@ -2,7 +2,7 @@ import uPlot from "uplot";
 import { tick } from "../format/time";
 import { compact } from "../format/number";
 import type { Columns } from "./columns";
-import { colour, onThemeChange } from "./colours";
+import { colour, onThemeChange, token } from "./colours";
 
 export interface Pointed {
   /** Which step the pointer is on, and where it stands within the chart. */
@@ -24,22 +24,23 @@ function options(width: number, height: number, onPoint: (at: Pointed | null) =>
   const size = rem();
   const axis: uPlot.Axis = {
     stroke: () => colour("muted"),
-    font: `${Math.round(size * 0.75)}px system-ui, sans-serif`,
+    font: `${Math.round(size * 0.75)}px ${token("font")}`,
     ticks: { show: false },
     grid: { stroke: () => colour("line"), width: 1 },
   };
-  const line = { width: Math.max(2, size / 8), points: { show: false }, stroke: () => colour("accent") };
+  const accent = () => colour("accent");
+  const lineWidth = Math.max(1.5, size / 9);
   return {
     width,
     height,
     legend: { show: false },
-    padding: [size / 2, size / 2, 0, 0],
+    padding: [size / 2, size * 1.25, 0, 0],
     cursor: { drag: { x: false, y: false }, y: false, points: { size: size * 0.5 } },
     scales: { y: { range } },
     axes: [
       {
         ...axis,
-        size: size * 1.75,
+        size: size * 1.5,
         space: size * 5,
         grid: { show: false },
         values: (_, splits) => {
@@ -50,12 +51,21 @@ function options(width: number, height: number, onPoint: (at: Pointed | null) =>
       {
         ...axis,
         size: size * 2.9,
-        space: size * 2.5,
+        space: size * 2,
         incrs: [1, 2, 5].flatMap((base) => [0, 1, 2, 3, 4, 5, 6, 7].map((power) => base * 10 ** power)).sort((a, b) => a - b),
         values: (_, splits) => splits.map(compact),
       },
     ],
-    series: [{}, { ...line, fill: () => colour("accent-wash") }, { ...line, dash: [3, 4], spanGaps: false }],
+    series: [
+      {},
+      { stroke: accent, width: lineWidth, points: { show: false }, fill: () => colour("accent-wash") },
+      // The step that still fills is a ring that climbs: a line to it would always look like a fall.
+      {
+        stroke: accent,
+        paths: () => null,
+        points: { show: true, size: size * 0.5, width: lineWidth, stroke: accent, fill: () => colour("surface") },
+      },
+    ],
     hooks: {
       setCursor: [
         (plot) => {

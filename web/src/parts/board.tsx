@@ -1,13 +1,12 @@
 import type { Live } from "../live/live";
 import type { LiveState } from "../live/wire";
 import type { Go, Place } from "../state/place";
-import { useMedia } from "../state/media";
+import { useNarrow } from "../state/media";
 import { counted } from "../format/number";
 import { stepName } from "../format/time";
 import { ViewsChart } from "../charts/views-chart";
 import { Leaderboard } from "./leaderboard";
 import { LivePanel } from "./live-panel";
-import { Notices } from "./notices";
 import { Panel } from "./panel";
 import { DetailPanel } from "./detail-panel";
 import { ReferrerSplit } from "./referrer-split";
@@ -21,7 +20,7 @@ export interface BoardProps {
 }
 
 export function Board({ place, live, state, go }: BoardProps) {
-  const narrow = useMedia("(max-width: 64rem)");
+  const narrow = useNarrow();
   const open = place.post !== null;
   const filterBy = (filter: string) => go({ filter }, "replace");
   return (
@@ -29,8 +28,7 @@ export function Board({ place, live, state, go }: BoardProps) {
       {/* On a small screen the detail covers the board, which must then be out of the keyboard's reach. */}
       <div class="board-main" inert={open && narrow}>
         <h1 class="unseen">{state.site.title}, live</h1>
-        <Notices state={state} />
-        <Totals totals={state.totals} />
+        <Totals state={state} />
         <Panel title={`Views per ${stepName(state.series.step_ms)}`} class="views-panel" note={<Bots bots={state.totals.bots} />}>
           <ViewsChart series={state.series} window={state.window} of={state.site.title} />
         </Panel>

@@ -41,7 +41,7 @@ export function DetailPanel({ place, state, go }: Props) {
         </button>
       </div>
       {detail ? (
-        <Detail post={detail} window={state.window} nowMs={referenceTime(state)} />
+        <Detail post={detail} window={state.window} sort={place.sort} nowMs={referenceTime(state)} />
       ) : (
         <p class="nothing">{listed ? "Asking for the detail…" : "No views of this post in this window."}</p>
       )}

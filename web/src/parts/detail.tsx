@@ -1,10 +1,11 @@
 import { webLink } from "../live/address";
-import type { PostDetail, TimeWindow } from "../live/wire";
+import type { PostDetail, Sort, TimeWindow } from "../live/wire";
 import { ViewsChart } from "../charts/views-chart";
 import { count, minutes } from "../format/number";
 import { stepName } from "../format/time";
 import { Devices } from "./devices";
 import { Icon } from "./icon";
+import { MEASURE_NAMES } from "./measure";
 import { Metadata } from "./metadata";
 import { postLabel } from "./post-label";
 import { ReferrerDomains } from "./referrer-domains";
@@ -13,20 +14,23 @@ import { SplitTable } from "./referrer-split";
 interface Props {
   post: PostDetail;
   window: TimeWindow;
+  sort: Sort;
   nowMs: number;
 }
 
-export function Detail({ post, window, nowMs }: Props) {
+export function Detail({ post, window, sort, nowMs }: Props) {
   const link = webLink(post.link);
   return (
     <>
-      {link && (
-        <a class="detail-link" href={link} target="_blank" rel="noopener noreferrer nofollow">
-          Open the page <Icon name="out" />
-        </a>
-      )}
+      <p class="detail-sub">
+        <span>No. {post.rank} by {MEASURE_NAMES[sort]}</span>
+        {link && (
+          <a href={link} target="_blank" rel="noopener noreferrer nofollow">
+            Open the page <Icon name="out" />
+          </a>
+        )}
+      </p>
       <dl class="detail-figures">
-        <div><dt>Rank</dt><dd>{post.rank}</dd></div>
         <div><dt>Views</dt><dd>{count(post.views)}</dd></div>
         <div><dt>Visitors</dt><dd>{count(post.visitors)}</dd></div>
         <div><dt>Engaged minutes</dt><dd>{minutes(post.engaged_minutes)}</dd></div>

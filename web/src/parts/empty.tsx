@@ -7,14 +7,15 @@ function snippet(site: Site): string {
   // Inside a script, text must be able to end neither the string nor the script.
   const quote = (text: string) => JSON.stringify(text).replace(/</g, "\\u003c");
   return `<script>
-  new Image().src = ${quote(absolute("plogger/"))} + "?" + new URLSearchParams({
-    idsite: ${quote(site.id)},
-    action: "pageview",
-    url: location.href,
-    urlref: document.referrer,
-    title: document.title,
-    rand: Date.now(),
-  });
+  new Image().src = ${quote(absolute("plogger/?"))} +
+    new URLSearchParams({
+      idsite: ${quote(site.id)},
+      action: "pageview",
+      url: location.href,
+      urlref: document.referrer,
+      title: document.title,
+      rand: Date.now(),
+    });
 </script>`;
 }
 

@@ -3,6 +3,7 @@ import type { Go, Place } from "../state/place";
 import { ShareLegend } from "../charts/share-bar";
 import { counted } from "../format/number";
 import { Choice } from "./choice";
+import { Filter } from "./filter";
 import { LiveList } from "./live-list";
 import { MEASURE_NAMES } from "./measure";
 import { Panel } from "./panel";
@@ -26,31 +27,20 @@ interface Props {
 export function LivePanel({ place, state, go }: Props) {
   const posts = state.posts.filter((post) => matches(post, place.filter));
   return (
-    <Panel
-      title="Live list" class="live-panel"
-      note={<Choice name="sort" legend="Order" options={ORDERS} value={place.sort} onChange={(sort) => go({ sort })} />}
-    >
-      <div class="live-tools">
-        <ShareLegend />
-        <label class="filter">
-          <span class="unseen">Filter the list by title, author or section</span>
-          <input
-            type="search" placeholder="Filter the list" value={place.filter} data-filter autocomplete="off" spellcheck={false}
-            onInput={(event) => go({ filter: event.currentTarget.value }, "replace")}
-            onKeyDown={(event) => {
-              if (event.key !== "Escape") return;
-              // The first Escape empties and leaves the field; only another one closes the detail.
-              event.preventDefault();
-              go({ filter: "" }, "replace");
-              event.currentTarget.blur();
-            }}
-          />
-          <kbd aria-hidden="true">/</kbd>
-        </label>
-      </div>
+    <Panel title="Live list" class="live-panel" note={<Tools place={place} go={go} />}>
       {posts.length > 0 && <LiveList place={place} posts={posts} all={state.posts} nowMs={referenceTime(state)} go={go} />}
       {posts.length === 0 && <Nothing place={place} state={state} />}
     </Panel>
+  );
+}
+
+function Tools({ place, go }: { place: Place; go: Go }) {
+  return (
+    <div class="live-tools">
+      <ShareLegend />
+      <Choice name="sort" legend="Order" options={ORDERS} value={place.sort} onChange={(sort) => go({ sort })} />
+      <Filter value={place.filter} go={go} />
+    </div>
   );
 }
 

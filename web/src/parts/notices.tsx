@@ -9,7 +9,7 @@ export function Notices({ state }: { state: LiveState }) {
   return (
     <ul class="notices" aria-label="About these numbers">
       {site.generated && (
-        <li class="notice is-generated" data-notice="generated">
+        <li class="notice is-generated" data-notice="generated" title="made by the demo, not by readers">
           <strong>Generated data</strong>
           <span class="notice-why">made by the demo, not by readers</span>
         </li>

@@ -1,4 +1,4 @@
-import type { Totals as Values } from "../live/wire";
+import type { LiveState } from "../live/wire";
 import { count, minutes } from "../format/number";
 
 function Figure({ label, value, lead = false }: { label: string; value: string; lead?: boolean }) {
@@ -10,14 +10,20 @@ function Figure({ label, value, lead = false }: { label: string; value: string; 
   );
 }
 
-export function Totals({ totals }: { totals: Values }) {
+/** Nobody reads an old window now, so there the views lead and the present comes last. */
+export function Totals({ state: { totals, window } }: { state: LiveState }) {
+  const old = window.anchored === "last";
+  const present = [
+    <Figure key="reading" label="Reading now" value={count(totals.reading_now)} lead={!old} />,
+    <Figure key="rate" label="Views per minute" value={count(totals.views_per_minute)} />,
+  ];
   return (
     <dl class="totals">
-      <Figure label="Reading now" value={count(totals.reading_now)} lead />
-      <Figure label="Views per minute" value={count(totals.views_per_minute)} />
-      <Figure label="Views" value={count(totals.views)} />
-      <Figure label="Visitors" value={count(totals.visitors)} />
-      <Figure label="Engaged minutes" value={minutes(totals.engaged_minutes)} />
+      {!old && present}
+      <Figure key="views" label="Views" value={count(totals.views)} lead={old} />
+      <Figure key="visitors" label="Visitors" value={count(totals.visitors)} />
+      <Figure key="minutes" label="Engaged minutes" value={minutes(totals.engaged_minutes)} />
+      {old && present}
     </dl>
   );
 }

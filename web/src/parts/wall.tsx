@@ -19,7 +19,7 @@ export function Wall({ place, live, state, go }: BoardProps) {
       <div class="wall-side">
         <h1>{state.site.title}</h1>
         <Notices state={state} />
-        <Totals totals={state.totals} />
+        <Totals state={state} />
         <section class="wall-chart" aria-label="Views over time">
           <h2>Views per {stepName(state.series.step_ms)}</h2>
           <ViewsChart series={state.series} window={state.window} of={state.site.title} />

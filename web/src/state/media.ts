@@ -1,6 +1,11 @@
 import { useEffect, useState } from "preact/hooks";
 
-export function useMedia(query: string): boolean {
+/** On a narrow screen a post's detail covers the page; the style sheet knows the same width. */
+export function useNarrow(): boolean {
+  return useMedia("(max-width: 64rem)");
+}
+
+function useMedia(query: string): boolean {
   const [matches, setMatches] = useState(() => matchMedia(query).matches);
   useEffect(() => {
     const list = matchMedia(query);
