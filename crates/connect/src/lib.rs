@@ -1,1 +1,25 @@
-//! Where log and engine meet: the log spout and the log sink.
+//! Where the log and the engine meet.
+//!
+//! # Constraints
+//!
+//! * Neither side knows the other: the log hands out batches and wake-ups, the engine takes spouts and bolts. Only this
+//!   crate knows both.
+//! * Nothing is allocated or locked per record: a spout emits views into the batch as it was read, a sink
+//!   packs the records of one input batch into one record batch.
+//! * A record is committed when every tuple of it is acked or a dead letter, never before.
+//!
+//! # The story
+//!
+//! A [`LogSpout`] owns some partitions of a topic. Woken by the high watermark, it reads whole batches and
+//! emits each record with a message id that rises with the offset. The engine tells how far everything is
+//! done, and the spout turns that into an offset for each partition and keeps it with the group's others. A
+//! [`LogSink`] is the other end: it gathers the tuples of a batch, appends them at once, and acks each when the log has it on the
+//! disk.
+
+mod murmur2;
+mod sink;
+mod spans;
+mod spout;
+
+pub use sink::LogSink;
+pub use spout::{LOG_FIELDS, LogSpout, Start};
