@@ -63,7 +63,7 @@ pub fn api(api: &Api) -> String {
     let mut out = format!("//! {}: {}\n{HEAD}", api.name, api.doc);
     out.push_str("use super::ApiKey;\nuse crate::{");
     out.push_str(
-        "Bytes, DecodeError, EncodeError, Message, Reader, Request, Text, Uuid, Writer};\n",
+        "Bytes, DecodeError, EncodeError, Message, Reader, Records, Request, Text, Uuid, Writer};\n",
     );
     for (suffix, fields) in [("Request", &api.request), ("Response", &api.response)] {
         let name = format!("{}{suffix}", api.name);
@@ -172,7 +172,7 @@ fn scalar_names(scalar: &Scalar) -> (&'static str, &'static str) {
         Scalar::Bool => ("bool", "bool"),
         Scalar::String => ("Text", "string"),
         Scalar::Bytes => ("Bytes", "bytes"),
-        Scalar::Records => ("Bytes", "records"),
+        Scalar::Records => ("Records", "records"),
         Scalar::Uuid => ("Uuid", "uuid"),
     }
 }

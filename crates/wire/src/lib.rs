@@ -39,5 +39,5 @@ pub use error_code::ErrorCode;
 pub use generated::*;
 pub use message::{Message, Request};
 pub use reader::Reader;
-pub use scalar::{Text, Uuid};
+pub use scalar::{Records, Text, Uuid};
 pub use writer::Writer;

@@ -7,7 +7,7 @@
 use bytes::{Buf, Bytes};
 
 use crate::error::{DecodeError, Problem};
-use crate::scalar::{Text, Uuid};
+use crate::scalar::{Records, Text, Uuid};
 
 /// Memory that the arrays of one frame may take for each byte of the frame. The smallest elements that
 /// honest clients send in numbers (partition indexes, short names) take less than half of it.
@@ -174,8 +174,8 @@ impl Reader {
     }
 
     /// Record batches that may not be null.
-    pub fn records(&mut self, field: Field) -> Result<Bytes, DecodeError> {
-        self.bytes(field)
+    pub fn records(&mut self, field: Field) -> Result<Records, DecodeError> {
+        self.bytes(field).map(Records::from)
     }
 
     /// Record batches, or null if this version allows it.
@@ -183,8 +183,8 @@ impl Reader {
         &mut self,
         field: Field,
         allowed: bool,
-    ) -> Result<Option<Bytes>, DecodeError> {
-        self.nullable_bytes(field, allowed)
+    ) -> Result<Option<Records>, DecodeError> {
+        Ok(self.nullable_bytes(field, allowed)?.map(Records::from))
     }
 
     /// An array that may not be null.

@@ -1,4 +1,4 @@
-//! Strings and identifiers that are slices of a frame.
+//! Strings, identifiers and record batches, which share the memory of a frame.
 
 use std::fmt;
 use std::ops::Deref;
@@ -87,5 +87,60 @@ impl fmt::Debug for Uuid {
             write!(f, "{byte:02x}")?;
         }
         Ok(())
+    }
+}
+
+/// Record batches, in as many pieces as they happen to lie in memory. Equal if the pieces are.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Records {
+    first: Bytes,
+    rest: Vec<Bytes>,
+}
+
+impl Records {
+    /// Bytes in all pieces.
+    pub fn len(&self) -> usize {
+        self.chunks().map(Bytes::len).sum()
+    }
+
+    /// Whether there is no batch.
+    pub fn is_empty(&self) -> bool {
+        self.chunks().all(Bytes::is_empty)
+    }
+
+    /// The pieces, in order.
+    pub fn chunks(&self) -> impl Iterator<Item = &Bytes> {
+        std::iter::once(&self.first).chain(&self.rest)
+    }
+
+    /// All batches in one piece; copies if there is more than one.
+    pub fn into_bytes(self) -> Bytes {
+        if self.rest.is_empty() {
+            return self.first;
+        }
+        let mut whole = bytes::BytesMut::with_capacity(self.len());
+        self.chunks().for_each(|chunk| whole.extend_from_slice(chunk));
+        whole.freeze()
+    }
+}
+
+impl From<Bytes> for Records {
+    fn from(first: Bytes) -> Self {
+        Self { first, rest: Vec::new() }
+    }
+}
+
+impl From<&[Bytes]> for Records {
+    fn from(chunks: &[Bytes]) -> Self {
+        match chunks.split_first() {
+            Some((first, rest)) => Self { first: first.clone(), rest: rest.to_vec() },
+            None => Self::default(),
+        }
+    }
+}
+
+impl fmt::Debug for Records {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.clone().into_bytes(), f)
     }
 }

@@ -7,7 +7,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::error::EncodeError;
-use crate::scalar::{Text, Uuid};
+use crate::scalar::{Records, Text, Uuid};
 
 /// From this size on, records become a part of their own. Below it, a copy is cheaper than one more
 /// buffer to hand to the kernel.
@@ -205,8 +205,10 @@ impl Writer {
     }
 
     /// Record batches.
-    pub fn records(&mut self, field: Field, value: &Bytes) -> Written {
-        self.bytes(field, value)
+    pub fn records(&mut self, field: Field, value: &Records) -> Written {
+        self.long_length(field, value.len())?;
+        value.chunks().for_each(|chunk| self.put_shared(chunk));
+        Ok(())
     }
 
     /// Record batches, or null if this version allows it.
@@ -214,9 +216,12 @@ impl Writer {
         &mut self,
         field: Field,
         allowed: bool,
-        value: Option<&Bytes>,
+        value: Option<&Records>,
     ) -> Written {
-        self.nullable_bytes(field, allowed, value)
+        match value {
+            Some(value) => self.records(field, value),
+            None => self.null(field, allowed, false),
+        }
     }
 
     /// An array.

@@ -7,7 +7,7 @@ use tidemill_wire::message::{encode_request, encode_response};
 use tidemill_wire::{EncodeError, Message, Reader, Text, Writer};
 
 fn fetch_response(records: Bytes) -> FetchResponse {
-    let partition = PartitionData { records: Some(records), ..Default::default() };
+    let partition = PartitionData { records: Some(records.into()), ..Default::default() };
     let topic = FetchableTopicResponse { partitions: vec![partition], ..Default::default() };
     FetchResponse { responses: vec![topic], ..Default::default() }
 }
@@ -23,9 +23,20 @@ fn records_are_neither_copied_on_the_way_out_nor_on_the_way_in() {
     // Length, correlation id, one byte of header tags.
     let body = frame.slice(9..);
     let decoded = FetchResponse::decode(&mut Reader::new(body), 12).unwrap();
-    let read = decoded.responses[0].partitions[0].records.clone().unwrap();
+    let read = decoded.responses[0].partitions[0].records.clone().unwrap().into_bytes();
     assert_eq!(read, records);
     assert!(frame.as_ptr_range().contains(&read.as_ptr()));
+}
+
+#[test]
+fn records_in_pieces_become_one_field() {
+    let pieces = [Bytes::from(vec![1; 10]), Bytes::from(vec![2; 5000]), Bytes::from(vec![3; 10])];
+    let mut response = fetch_response(Bytes::new());
+    response.responses[0].partitions[0].records = Some(pieces[..].into());
+    let body = Bytes::from(encode_response(&response, 4, 1).unwrap().concat()).slice(8..);
+    let decoded = FetchResponse::decode(&mut Reader::new(body), 4).unwrap();
+    let read = decoded.responses[0].partitions[0].records.clone().unwrap();
+    assert_eq!(read.into_bytes(), pieces.concat());
 }
 
 #[test]
