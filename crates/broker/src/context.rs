@@ -1,0 +1,75 @@
+//! What every handler may use.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use tidemill_commitlog::Log;
+use tidemill_commitlog::offsets::GroupOffsets;
+use tidemill_wire::Text;
+use tidemill_world::{Moment, World};
+
+use crate::config::BrokerConfig;
+use crate::fetch_session::FetchSessions;
+use crate::groups::Groups;
+
+/// The parts of one broker, shared by all connections.
+pub(crate) struct Shared {
+    pub(crate) log: Log,
+    pub(crate) world: World,
+    pub(crate) config: BrokerConfig,
+    pub(crate) groups: Arc<Groups>,
+    pub(crate) offsets: GroupOffsets,
+    // A std mutex: held for a look-up, never across an await.
+    pub(crate) sessions: Mutex<FetchSessions>,
+    pub(crate) cluster_id: Text,
+}
+
+/// Who is at the other end of a connection.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) peer: SocketAddr,
+    /// The address of ours that the client reached.
+    pub(crate) reached: SocketAddr,
+    /// When it last sent a request or was answered, as [`Moment`] nanoseconds.
+    active: AtomicU64,
+}
+
+impl Client {
+    /// A client that has just come.
+    pub(crate) fn new(peer: SocketAddr, reached: SocketAddr, now: Moment) -> Self {
+        Self { peer, reached, active: AtomicU64::new(now.0) }
+    }
+
+    /// Something was sent or received.
+    pub(crate) fn touch(&self, now: Moment) {
+        self.active.store(now.0, Ordering::Relaxed);
+    }
+
+    /// When something was last sent or received.
+    pub(crate) fn last_active(&self) -> Moment {
+        Moment(self.active.load(Ordering::Relaxed))
+    }
+}
+
+/// One request: who asks, and how.
+#[derive(Clone)]
+pub(crate) struct Call {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) client: Arc<Client>,
+    pub(crate) version: i16,
+    pub(crate) client_id: Option<Text>,
+}
+
+impl Call {
+    /// The host and port by which this client finds this broker.
+    pub(crate) fn address(&self) -> (Text, i32) {
+        match &self.shared.config.advertised {
+            Some(advertised) => (Text::from(advertised.host.as_str()), advertised.port.into()),
+            None => {
+                let reached = self.client.reached;
+                (Text::from(reached.ip().to_canonical().to_string()), reached.port().into())
+            }
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Which of Kafka's error codes an error of the log becomes: the one place that decides it.
+
+use tidemill_commitlog::batch::BatchError;
+use tidemill_commitlog::{AppendError, ReadError, TopicError};
+use tidemill_wire::ErrorCode;
+
+/// The code for a refused append.
+pub(crate) fn append(error: &AppendError) -> ErrorCode {
+    match error {
+        AppendError::Batch(error) => batch(error),
+        AppendError::Empty => ErrorCode::InvalidRecord,
+        AppendError::TooLarge { .. } => ErrorCode::MessageTooLarge,
+        AppendError::AppendTooLarge { .. } => ErrorCode::RecordListTooLarge,
+        // Clients send again after these two.
+        AppendError::Busy { .. } => ErrorCode::RequestTimedOut,
+        AppendError::Closed => ErrorCode::NotLeaderOrFollower,
+        AppendError::DiskFull { .. } | AppendError::Fenced { .. } | AppendError::Corrupt(_) => {
+            ErrorCode::KafkaStorageError
+        }
+        AppendError::Deleted { .. } => ErrorCode::UnknownTopicOrPartition,
+        _ => ErrorCode::UnknownServerError,
+    }
+}
+
+fn batch(error: &BatchError) -> ErrorCode {
+    match error {
+        BatchError::Codec(_) => ErrorCode::UnsupportedCompressionType,
+        BatchError::Count { .. } | BatchError::Record { .. } => ErrorCode::InvalidRecord,
+        BatchError::TooLarge { .. } => ErrorCode::MessageTooLarge,
+        BatchError::Magic(_) => ErrorCode::UnsupportedForMessageFormat,
+        _ => ErrorCode::CorruptMessage,
+    }
+}
+
+/// The code for a read that gave nothing.
+pub(crate) fn read(error: &ReadError) -> ErrorCode {
+    match error {
+        ReadError::OutOfRange { .. } => ErrorCode::OffsetOutOfRange,
+        ReadError::Deleted { .. } => ErrorCode::UnknownTopicOrPartition,
+        ReadError::Corrupt(_) | ReadError::Io { .. } => ErrorCode::KafkaStorageError,
+        _ => ErrorCode::UnknownServerError,
+    }
+}
+
+/// The code for a topic that was not created or deleted.
+pub(crate) fn topic(error: &TopicError) -> ErrorCode {
+    match error {
+        TopicError::InvalidName { .. } => ErrorCode::InvalidTopicException,
+        TopicError::InvalidConfig { field: "partitions", .. } => ErrorCode::InvalidPartitions,
+        TopicError::InvalidConfig { .. } => ErrorCode::InvalidConfig,
+        TopicError::Exists(_) => ErrorCode::TopicAlreadyExists,
+        TopicError::Unknown(_) => ErrorCode::UnknownTopicOrPartition,
+        TopicError::Stray { .. } | TopicError::Io { .. } => ErrorCode::KafkaStorageError,
+        TopicError::Closed => ErrorCode::NotController,
+        _ => ErrorCode::UnknownServerError,
+    }
+}

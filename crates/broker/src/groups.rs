@@ -1,0 +1,37 @@
+//! Consumer groups: the classic protocol (KIP-62 heartbeats, KIP-345 static members, KIP-394 member ids first).
+//!
+//! # Constraints
+//!
+//! * Everything but [`driver`] is a plain value: requests and `now` go in, [`Effect`]s come out. No socket, clock,
+//!   thread, lock or random source is inside, so a test or a simulator can step it.
+//! * Every number a client can make grow (members, pending ids, bytes a member says of itself, groups) has a
+//!   named bound in [`types`].
+//!
+//! # Layout
+//!
+//! [`types`] what goes in and out, [`member`] one member, [`group`] one group and its rebalance,
+//! [`join`] and [`requests`] what each request does to it, [`coordinator`] all groups, [`driver`] the side with
+//! the sockets' tasks and the clock.
+//!
+//! # The story
+//!
+//! A join makes the group *prepare*: members are told by their heartbeats to join again. When all have, or the
+//! deadline has passed, the generation rises and all joins are answered; the leader assigns and hands the
+//! result in with its sync; all syncs are answered and the group is *stable* until a member comes, goes or
+//! falls silent.
+
+pub(crate) mod coordinator;
+pub(crate) mod driver;
+pub(crate) mod group;
+mod join;
+pub(crate) mod member;
+mod requests;
+pub(crate) mod types;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use driver::Groups;
+pub use types::GroupLimits;
+#[cfg(doc)]
+use types::Effect;

@@ -1,0 +1,180 @@
+//! What goes into a group and what comes out of it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tidemill_wire::{ErrorCode, Text};
+use tidemill_world::Moment;
+
+/// Bytes a member may say of itself, over all its protocols. A subscription to 10,000 topics with long
+/// names is a third of it.
+pub(crate) const MEMBER_METADATA_BYTES_MAX: usize = 8 << 20;
+/// Bytes of one member's assignment; the leader writes it, so it is bounded like what members say.
+pub(crate) const MEMBER_ASSIGNMENT_BYTES_MAX: usize = 8 << 20;
+/// Groups with members at one time.
+pub(crate) const GROUPS_MAX: usize = 100_000;
+
+/// What the owner of the broker may set about groups.
+#[derive(Clone, Copy, Debug)]
+pub struct GroupLimits {
+    /// The shortest session timeout a member may ask for (`group.min.session.timeout.ms`).
+    pub session_timeout_min: Duration,
+    /// The longest session timeout a member may ask for (`group.max.session.timeout.ms`).
+    pub session_timeout_max: Duration,
+    /// How long the first rebalance of an empty group waits for more members
+    /// (`group.initial.rebalance.delay.ms`). Kafka's default is three seconds; on one machine members start
+    /// together or one after another, and a second rebalance costs little.
+    pub initial_rebalance_delay: Duration,
+    /// Members of one group (`group.max.size`).
+    pub members_max: usize,
+}
+
+impl Default for GroupLimits {
+    fn default() -> Self {
+        Self {
+            session_timeout_min: Duration::from_millis(6_000),
+            session_timeout_max: Duration::from_millis(1_800_000),
+            initial_rebalance_delay: Duration::ZERO,
+            members_max: 10_000,
+        }
+    }
+}
+
+/// Names a caller that waits for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Ticket(pub(crate) u64);
+
+/// A member asks to be in the next generation.
+#[derive(Clone, Debug)]
+pub(crate) struct JoinInput {
+    pub(crate) ticket: Ticket,
+    pub(crate) member_id: Text,
+    pub(crate) instance_id: Option<Text>,
+    pub(crate) client_id: Text,
+    pub(crate) client_host: Text,
+    pub(crate) session_timeout: Duration,
+    pub(crate) rebalance_timeout: Duration,
+    pub(crate) protocol_type: Text,
+    /// Assignors in the member's order of preference, and what their leader needs to know.
+    pub(crate) protocols: Vec<(Text, Bytes)>,
+    /// The version wants a member id given out before the member counts (KIP-394).
+    pub(crate) needs_known_id: bool,
+    /// The version lets a leader keep the old assignment (KIP-814).
+    pub(crate) can_skip_assignment: bool,
+    /// The id to give if the member has none.
+    pub(crate) fresh_id: Text,
+}
+
+/// A member asks for its assignment; the leader brings all of them.
+#[derive(Clone, Debug)]
+pub(crate) struct SyncInput {
+    pub(crate) ticket: Ticket,
+    pub(crate) identity: Identity,
+    pub(crate) protocol_type: Option<Text>,
+    pub(crate) protocol: Option<Text>,
+    pub(crate) assignments: Vec<(Text, Bytes)>,
+}
+
+/// Who a member says it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    pub(crate) member_id: Text,
+    pub(crate) instance_id: Option<Text>,
+    pub(crate) generation: i32,
+}
+
+/// A member is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Joined {
+    pub(crate) generation: i32,
+    pub(crate) protocol_type: Option<Text>,
+    pub(crate) protocol: Option<Text>,
+    pub(crate) leader: Text,
+    pub(crate) member_id: Text,
+    /// All members with their metadata; for the leader only.
+    pub(crate) members: Vec<JoinedMember>,
+    pub(crate) skip_assignment: bool,
+}
+
+/// What the leader is told of a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct JoinedMember {
+    pub(crate) member_id: Text,
+    pub(crate) instance_id: Option<Text>,
+    pub(crate) metadata: Bytes,
+}
+
+/// A member is not in; with `MemberIdRequired` comes the id to join with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct JoinRefused {
+    pub(crate) error: ErrorCode,
+    pub(crate) member_id: Text,
+}
+
+/// A member's assignment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Synced {
+    pub(crate) protocol_type: Option<Text>,
+    pub(crate) protocol: Option<Text>,
+    pub(crate) assignment: Bytes,
+}
+
+/// An answer to a caller that waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    Join(Ticket, Result<Joined, JoinRefused>),
+    Sync(Ticket, Result<Synced, ErrorCode>),
+}
+
+/// What a group looks like from outside.
+#[derive(Clone, Debug)]
+pub(crate) struct GroupView {
+    pub(crate) state: &'static str,
+    pub(crate) protocol_type: Text,
+    pub(crate) protocol: Text,
+    pub(crate) members: Vec<MemberView>,
+}
+
+/// What a member looks like from outside.
+#[derive(Clone, Debug)]
+pub(crate) struct MemberView {
+    pub(crate) member_id: Text,
+    pub(crate) instance_id: Option<Text>,
+    pub(crate) client_id: Text,
+    pub(crate) client_host: Text,
+    pub(crate) metadata: Bytes,
+    pub(crate) assignment: Bytes,
+}
+
+/// Where a group is in its round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// No members.
+    Empty,
+    /// Members join.
+    Preparing,
+    /// Members have joined and wait for the leader's assignment.
+    Completing,
+    /// Members have their assignment.
+    Stable,
+}
+
+impl State {
+    /// Kafka's name of the state.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Empty => "Empty",
+            Self::Preparing => "PreparingRebalance",
+            Self::Completing => "CompletingRebalance",
+            Self::Stable => "Stable",
+        }
+    }
+}
+
+/// The earlier of two deadlines, of which either may be missing.
+pub(crate) fn earlier(one: Option<Moment>, other: Option<Moment>) -> Option<Moment> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}

@@ -1,0 +1,201 @@
+//! The broker as a whole: listens, bounds connections, closes idle ones, ends.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use thiserror::Error;
+use tidemill_commitlog::Log;
+use tidemill_commitlog::offsets::GroupOffsets;
+use tidemill_wire::Text;
+use tidemill_world::World;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::{AbortHandle, Id, JoinError, JoinHandle, JoinSet};
+
+use crate::config::BrokerConfig;
+use crate::connection;
+use crate::context::{Client, Shared};
+use crate::fetch_session::FetchSessions;
+use crate::groups::Groups;
+use crate::topics::OFFSETS_TOPIC;
+
+/// How long to wait when the system refuses a connection (too many open files), so that the loop does not burn.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Why a broker does not start. Nothing is left running.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The address cannot be listened at.
+    #[error("cannot listen at {address}: {source}; is another broker running there?")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The groups' offsets cannot be read from the log.
+    #[error("cannot open the offsets of consumer groups: {0}")]
+    Offsets(String),
+}
+
+/// A running broker. Dropping it ends it like [`shutdown`](Broker::shutdown), without waiting.
+#[derive(Debug)]
+pub struct Broker {
+    local_addr: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    accepting: JoinHandle<()>,
+    groups: JoinHandle<()>,
+}
+
+impl Broker {
+    /// Starts to serve `log`. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start(log: Log, world: World, config: BrokerConfig) -> Result<Self, StartError> {
+        let address = config.listen;
+        let listen = |source| StartError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(listen)?;
+        let local_addr = listener.local_addr().map_err(listen)?;
+        let shared = share(log, world, config).await?;
+        let groups = tokio::spawn(Arc::clone(&shared.groups).run());
+        let (stop, stopped) = oneshot::channel();
+        let accepting = tokio::spawn(accept(listener, shared, stopped));
+        tracing::info!(%local_addr, "broker listens");
+        Ok(Self { local_addr, stop: Some(stop), accepting, groups })
+    }
+
+    /// Where the broker listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Closes all connections and ends. Appends that were queued to the log are still done; close the log after
+    /// this.
+    pub async fn shutdown(mut self) {
+        drop(self.stop.take());
+        if (&mut self.accepting).await.is_err() {
+            tracing::error!("the accepting task panicked");
+        }
+        self.groups.abort();
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        // The accepting task ends when `stop` is dropped and takes the connections with it.
+        self.groups.abort();
+    }
+}
+
+async fn share(log: Log, world: World, config: BrokerConfig) -> Result<Arc<Shared>, StartError> {
+    let opening = log.clone();
+    let offsets = tokio::task::spawn_blocking(move || GroupOffsets::open(&opening)).await;
+    let offsets = match offsets {
+        Ok(Ok(offsets)) => offsets,
+        Ok(Err(error)) => return Err(StartError::Offsets(error.to_string())),
+        Err(error) => return Err(StartError::Offsets(error.to_string())),
+    };
+    let cluster_id = match &config.cluster_id {
+        Some(id) => Text::from(id.as_str()),
+        None => log.topic(OFFSETS_TOPIC).map(|topic| topic.id.to_string()).unwrap_or_default().into(),
+    };
+    Ok(Arc::new(Shared {
+        groups: Groups::new(world.clone(), config.groups),
+        sessions: Mutex::new(FetchSessions::new(config.fetch_sessions_max)),
+        offsets,
+        log,
+        world,
+        config,
+        cluster_id,
+    }))
+}
+
+/// The connections that are open.
+struct Open {
+    shared: Arc<Shared>,
+    tasks: JoinSet<()>,
+    clients: HashMap<Id, (Arc<Client>, AbortHandle)>,
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot::Receiver<()>) {
+    let clock = shared.world.clock_arc();
+    // A connection may be idle for a quarter longer than was set; looking more often costs more.
+    let look_every = (shared.config.connection_idle_max / 4).max(Duration::from_millis(10));
+    let mut look = clock.sleep(look_every);
+    let mut open = Open { shared, tasks: JoinSet::new(), clients: HashMap::new() };
+    loop {
+        tokio::select! {
+            _ = &mut stopped => break,
+            accepted = listener.accept() => match accepted {
+                Ok((socket, peer)) => open.add(socket, peer),
+                Err(error) => {
+                    tracing::warn!(%error, "a connection was not accepted");
+                    clock.sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            Some(ended) = open.tasks.join_next_with_id() => open.forget(ended),
+            () = &mut look => {
+                open.close_idle();
+                look = clock.sleep(look_every);
+            }
+        }
+    }
+    open.tasks.shutdown().await;
+}
+
+impl Open {
+    fn add(&mut self, socket: TcpStream, peer: SocketAddr) {
+        let limit = self.shared.config.connections_max;
+        if self.clients.len() >= limit {
+            tracing::warn!(%peer, limit, "connection refused: connections_max is reached");
+            return;
+        }
+        let reached = match socket.set_nodelay(true).and_then(|()| socket.local_addr()) {
+            Ok(reached) => reached,
+            Err(error) => {
+                tracing::debug!(%peer, %error, "connection gone before it was served");
+                return;
+            }
+        };
+        let client = Arc::new(Client::new(peer, reached, self.shared.world.clock().now()));
+        let serving = serve(socket, Arc::clone(&self.shared), Arc::clone(&client));
+        let handle = self.tasks.spawn(serving);
+        self.clients.insert(handle.id(), (client, handle));
+    }
+
+    fn forget(&mut self, ended: Result<(Id, ()), JoinError>) {
+        let (id, panicked) = match ended {
+            Ok((id, ())) => (id, false),
+            Err(error) => (error.id(), error.is_panic()),
+        };
+        let client = self.clients.remove(&id);
+        if let (true, Some((client, _))) = (panicked, client) {
+            let peer = client.peer;
+            tracing::error!(%peer, "a handler panicked; its connection was closed, the others go on");
+        }
+    }
+
+    fn close_idle(&self) {
+        let now = self.shared.world.clock().now();
+        for (client, handle) in self.clients.values() {
+            if now.since(client.last_active()) >= self.shared.config.connection_idle_max {
+                tracing::debug!(peer = %client.peer, "idle connection closed");
+                handle.abort();
+            }
+        }
+    }
+}
+
+async fn serve(mut socket: TcpStream, shared: Arc<Shared>, client: Arc<Client>) {
+    let peer = client.peer;
+    let (reader, writer) = socket.split();
+    match connection::serve(reader, writer, shared, client).await {
+        Ok(()) => tracing::debug!(%peer, "connection closed by the client"),
+        Err(error) => tracing::warn!(%peer, %error, "connection closed"),
+    }
+}
