@@ -15,8 +15,9 @@ use tidemill_wire::{DecodeError, EncodeError, Reader};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 
+use crate::answer::{Reply, RequestError};
 use crate::context::{Call, Client, Shared};
-use crate::dispatch::{Reply, RequestError, dispatch};
+use crate::dispatch::dispatch;
 use crate::frames::{FrameError, Frames};
 
 /// Bytes of ready answers that are gathered into one write.

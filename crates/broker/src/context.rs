@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex};
 
 use tidemill_commitlog::Log;
 use tidemill_commitlog::offsets::GroupOffsets;
-use tidemill_wire::Text;
+use tidemill_wire::{ApiKey, Reader, Text};
 use tidemill_world::{Moment, World};
 
+use crate::answer::{Later, Reply, RequestError};
 use crate::config::BrokerConfig;
 use crate::fetch_session::FetchSessions;
 use crate::groups::Groups;
@@ -23,6 +24,25 @@ pub(crate) struct Shared {
     // A std mutex: held for a look-up, never across an await.
     pub(crate) sessions: Mutex<FetchSessions>,
     pub(crate) cluster_id: Text,
+    /// Everything that is served.
+    pub(crate) table: &'static [Row],
+}
+
+/// Handles a request whose header was read; the number is its correlation id.
+pub(crate) type Start = fn(Call, Reader, i32) -> Later<Result<Reply, RequestError>>;
+
+/// One API that is served.
+pub(crate) struct Row {
+    pub(crate) api: ApiKey,
+    /// The oldest version that ApiVersions tells.
+    pub(crate) told_from: i16,
+    /// The oldest version that is handled.
+    pub(crate) oldest: i16,
+    /// The newest version.
+    pub(crate) newest: i16,
+    /// What a user should know, for the documentation.
+    pub(crate) note: &'static str,
+    pub(crate) start: Start,
 }
 
 /// Who is at the other end of a connection.

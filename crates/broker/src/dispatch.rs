@@ -2,91 +2,12 @@
 //! documentation page is printed from it.
 
 use std::fmt::Write;
-use std::future::Future;
-use std::pin::Pin;
 
-use bytes::Bytes;
-use tidemill_wire::message::encode_response;
-use tidemill_wire::{ApiKey, DecodeError, EncodeError, Message, Reader};
+use tidemill_wire::{ApiKey, Message, Reader};
 
-use crate::context::Call;
+use crate::answer::{Answer, Reply, RequestError};
+use crate::context::{Call, Row};
 use crate::handlers;
-
-pub(crate) type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-
-/// What a handler gives back. What keeps the order of requests is done by then.
-pub(crate) enum Answer<M> {
-    /// The answer is here.
-    Now(M),
-    /// The answer comes later; meanwhile further requests are read.
-    Later(Later<M>),
-    /// There is no answer (`acks=0`). `false` closes the connection, the only way to tell of a failure.
-    Silent(Later<bool>),
-}
-
-/// An answer as bytes.
-pub(crate) enum Reply {
-    /// The parts of the frame.
-    Now(Vec<Bytes>),
-    /// The parts come later.
-    Later(Later<Result<Vec<Bytes>, EncodeError>>),
-    /// As [`Answer::Silent`].
-    Silent(Later<bool>),
-}
-
-impl Reply {
-    fn new<M: Message + Send + 'static>(
-        answer: Answer<M>,
-        version: i16,
-        correlation_id: i32,
-    ) -> Result<Self, EncodeError> {
-        Ok(match answer {
-            Answer::Now(message) => Self::Now(encode_response(&message, version, correlation_id)?),
-            Answer::Later(later) => Self::Later(Box::pin(async move {
-                encode_response(&later.await, version, correlation_id)
-            })),
-            Answer::Silent(done) => Self::Silent(done),
-        })
-    }
-}
-
-/// Why a request was not handled; the connection must be closed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum RequestError {
-    /// The bytes are not the request.
-    #[error(transparent)]
-    Decode(#[from] DecodeError),
-    /// The answer cannot be expressed in the client's version.
-    #[error(transparent)]
-    Encode(#[from] EncodeError),
-    /// An API that is not in the table.
-    #[error("API key {0} is not served")]
-    Api(i16),
-    /// A version that is not in the table.
-    #[error("{api} version {version} is not served", api = api.name())]
-    Version {
-        /// The API.
-        api: ApiKey,
-        /// The version asked for.
-        version: i16,
-    },
-}
-
-type Start = fn(Call, Reader, i32) -> Later<Result<Reply, RequestError>>;
-
-/// One row of the table.
-pub(crate) struct Row {
-    pub(crate) api: ApiKey,
-    /// The oldest version that ApiVersions tells.
-    pub(crate) told_from: i16,
-    /// The oldest version that is handled.
-    pub(crate) oldest: i16,
-    /// The newest version.
-    pub(crate) newest: i16,
-    /// What a user should know, for the documentation.
-    note: &'static str,
-    start: Start,
-}
 
 /// The oldest version of an API is also the one told.
 macro_rules! row {
@@ -115,30 +36,89 @@ macro_rules! row {
 
 /// Everything that is served, in the order of API keys.
 pub(crate) static TABLE: &[Row] = &[
-    row!(Produce, 0, 3 - 13, tidemill_wire::produce::ProduceRequest, k00_produce,
-        "record batches v2 only; versions 0-2 are told, as Apache Kafka 4 does, because clients choose their compression by it"),
-    row!(Fetch, 4 - 18, tidemill_wire::fetch::FetchRequest, k01_fetch,
-        "with sessions and long poll; no follower fetching"),
-    row!(ListOffsets, 1 - 11, tidemill_wire::list_offsets::ListOffsetsRequest, k02_list_offsets,
-        "earliest, latest, largest timestamp, by timestamp; nothing is ever in remote storage"),
-    row!(Metadata, 0 - 13, tidemill_wire::metadata::MetadataRequest, k03_metadata,
-        "tells the address that the client reached unless another is advertised"),
-    row!(OffsetCommit, 2 - 10, tidemill_wire::offset_commit::OffsetCommitRequest, k08_offset_commit,
-        "answered once the offset is on the disk"),
-    row!(OffsetFetch, 1 - 10, tidemill_wire::offset_fetch::OffsetFetchRequest, k09_offset_fetch, ""),
-    row!(FindCoordinator, 0 - 6, tidemill_wire::find_coordinator::FindCoordinatorRequest, k10_find_coordinator,
-        "groups only; there are no transactions yet"),
+    row!(
+        Produce,
+        0,
+        3 - 13,
+        tidemill_wire::produce::ProduceRequest,
+        k00_produce,
+        "record batches v2 only; versions 0-2 are told, as Apache Kafka 4 does, because clients choose their compression by it"
+    ),
+    row!(
+        Fetch,
+        4 - 18,
+        tidemill_wire::fetch::FetchRequest,
+        k01_fetch,
+        "with sessions and long poll; no follower fetching"
+    ),
+    row!(
+        ListOffsets,
+        1 - 11,
+        tidemill_wire::list_offsets::ListOffsetsRequest,
+        k02_list_offsets,
+        "earliest, latest, largest timestamp, by timestamp; nothing is ever in remote storage"
+    ),
+    row!(
+        Metadata,
+        0 - 13,
+        tidemill_wire::metadata::MetadataRequest,
+        k03_metadata,
+        "tells the address that the client reached unless another is advertised"
+    ),
+    row!(
+        OffsetCommit,
+        2 - 10,
+        tidemill_wire::offset_commit::OffsetCommitRequest,
+        k08_offset_commit,
+        "answered once the offset is on the disk"
+    ),
+    row!(
+        OffsetFetch,
+        1 - 10,
+        tidemill_wire::offset_fetch::OffsetFetchRequest,
+        k09_offset_fetch,
+        ""
+    ),
+    row!(
+        FindCoordinator,
+        0 - 6,
+        tidemill_wire::find_coordinator::FindCoordinatorRequest,
+        k10_find_coordinator,
+        "groups only; there are no transactions yet"
+    ),
     row!(JoinGroup, 0 - 9, tidemill_wire::join_group::JoinGroupRequest, k11_join_group, ""),
     row!(Heartbeat, 0 - 4, tidemill_wire::heartbeat::HeartbeatRequest, k12_heartbeat, ""),
     row!(LeaveGroup, 0 - 5, tidemill_wire::leave_group::LeaveGroupRequest, k13_leave_group, ""),
     row!(SyncGroup, 0 - 5, tidemill_wire::sync_group::SyncGroupRequest, k14_sync_group, ""),
-    row!(DescribeGroups, 0 - 6, tidemill_wire::describe_groups::DescribeGroupsRequest, k15_describe_groups, ""),
+    row!(
+        DescribeGroups,
+        0 - 6,
+        tidemill_wire::describe_groups::DescribeGroupsRequest,
+        k15_describe_groups,
+        ""
+    ),
     row!(ListGroups, 0 - 5, tidemill_wire::list_groups::ListGroupsRequest, k16_list_groups, ""),
-    row!(ApiVersions, 0 - 4, tidemill_wire::api_versions::ApiVersionsRequest, k18_api_versions,
-        "any newer version is answered with error 35 in version 0"),
-    row!(CreateTopics, 2 - 7, tidemill_wire::create_topics::CreateTopicsRequest, k19_create_topics,
-        "a replication factor above 1 is taken and logged: there is one copy"),
-    row!(DeleteTopics, 1 - 6, tidemill_wire::delete_topics::DeleteTopicsRequest, k20_delete_topics, ""),
+    row!(
+        ApiVersions,
+        0 - 4,
+        tidemill_wire::api_versions::ApiVersionsRequest,
+        k18_api_versions,
+        "any newer version is answered with error 35 in version 0"
+    ),
+    row!(
+        CreateTopics,
+        2 - 7,
+        tidemill_wire::create_topics::CreateTopicsRequest,
+        k19_create_topics,
+        "a replication factor above 1 is taken and logged: there is one copy"
+    ),
+    row!(
+        DeleteTopics,
+        1 - 6,
+        tidemill_wire::delete_topics::DeleteTopicsRequest,
+        k20_delete_topics,
+        ""
+    ),
 ];
 
 /// The row of an API.
@@ -159,7 +139,7 @@ pub(crate) async fn dispatch(
             return Err(RequestError::Version { api: row.api, version: call.version });
         }
         // KIP-511: the client asks again with a version from the answer. Its request cannot be read.
-        let answer = handlers::k18_api_versions::too_new();
+        let answer = handlers::k18_api_versions::too_new(TABLE);
         return Ok(Reply::new(Answer::Now(answer), 0, correlation_id)?);
     }
     (row.start)(call, reader, correlation_id).await

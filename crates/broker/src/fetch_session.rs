@@ -187,10 +187,8 @@ impl FetchSessions {
 
 impl Session {
     fn put(&mut self, wanted: Wanted) {
-        let place = *self
-            .places
-            .entry((detached(&wanted.topic), wanted.partition))
-            .or_insert_with(|| {
+        let place =
+            *self.places.entry((detached(&wanted.topic), wanted.partition)).or_insert_with(|| {
                 self.next_place += 1;
                 self.next_place
             });

@@ -32,6 +32,6 @@ pub(crate) mod types;
 mod tests;
 
 pub(crate) use driver::Groups;
-pub use types::GroupLimits;
 #[cfg(doc)]
 use types::Effect;
+pub use types::GroupLimits;

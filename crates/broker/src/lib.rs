@@ -20,6 +20,7 @@
 //! handler does at once what must keep the order (a produce is queued to the log) and returns the rest as
 //! a future; a second loop of the connection awaits those in order and writes the answers.
 
+mod answer;
 mod config;
 mod connection;
 mod context;

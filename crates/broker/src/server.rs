@@ -18,6 +18,7 @@ use tokio::task::{AbortHandle, Id, JoinError, JoinHandle, JoinSet};
 use crate::config::BrokerConfig;
 use crate::connection;
 use crate::context::{Client, Shared};
+use crate::dispatch::TABLE;
 use crate::fetch_session::FetchSessions;
 use crate::groups::Groups;
 use crate::topics::OFFSETS_TOPIC;
@@ -102,7 +103,9 @@ async fn share(log: Log, world: World, config: BrokerConfig) -> Result<Arc<Share
     };
     let cluster_id = match &config.cluster_id {
         Some(id) => Text::from(id.as_str()),
-        None => log.topic(OFFSETS_TOPIC).map(|topic| topic.id.to_string()).unwrap_or_default().into(),
+        None => {
+            log.topic(OFFSETS_TOPIC).map(|topic| topic.id.to_string()).unwrap_or_default().into()
+        }
     };
     Ok(Arc::new(Shared {
         groups: Groups::new(world.clone(), config.groups),
@@ -112,6 +115,7 @@ async fn share(log: Log, world: World, config: BrokerConfig) -> Result<Arc<Share
         world,
         config,
         cluster_id,
+        table: TABLE,
     }))
 }
 

@@ -90,3 +90,23 @@ async fn blocking<T: Send + 'static>(
 pub(crate) fn wire_id(topic: &TopicInfo) -> Uuid {
     Uuid(topic.id.0)
 }
+
+/// The longest topic name, as in Kafka.
+const NAME_BYTES_MAX: usize = 249;
+
+/// Kafka's rule for topic names, for a topic that is only checked and not made.
+///
+/// # Errors
+/// The rule that is broken.
+pub(crate) fn check_name(name: &str) -> Result<(), &'static str> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    match name {
+        "" => Err("the topic name is empty"),
+        "." | ".." => Err("the topic name may not be . or .."),
+        _ if name.len() > NAME_BYTES_MAX => Err("the topic name is longer than 249 characters"),
+        _ if !name.bytes().all(allowed) => {
+            Err("a topic name has only ASCII letters, digits, '.', '_' and '-'")
+        }
+        _ => Ok(()),
+    }
+}

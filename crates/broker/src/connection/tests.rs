@@ -1,3 +1,5 @@
+//! The buffer of pieces.
+
 use super::*;
 
 #[test]

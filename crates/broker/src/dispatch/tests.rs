@@ -1,3 +1,5 @@
+//! The table holds what it promises.
+
 use super::*;
 
 #[test]

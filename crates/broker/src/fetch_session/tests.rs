@@ -1,3 +1,5 @@
+//! Sessions, step by step.
+
 use tidemill_wire::fetch::{FetchPartition, FetchTopic, ForgottenTopic};
 
 use super::*;
@@ -96,10 +98,7 @@ fn without_room_a_request_is_answered_without_a_session_until_one_is_old() {
     let later = Moment(0).after(EVICT_AFTER);
     let plan = sessions.begin(&request(0, 0, &[(0, 0)]), false, || 43, later).unwrap();
     assert_eq!(plan.session_id, 43);
-    assert_eq!(
-        begin(&mut sessions, &request(42, 1, &[])),
-        Err(ErrorCode::FetchSessionIdNotFound)
-    );
+    assert_eq!(begin(&mut sessions, &request(42, 1, &[])), Err(ErrorCode::FetchSessionIdNotFound));
 }
 
 #[test]

@@ -1,3 +1,5 @@
+//! Frames as they come and as they should not.
+
 use super::*;
 
 fn frame(bytes: &[u8]) -> Vec<u8> {
@@ -9,7 +11,8 @@ fn frame(bytes: &[u8]) -> Vec<u8> {
 #[tokio::test]
 async fn frames_come_out_as_they_went_in() {
     let sizes = [0, 1, 3, 5_000, 70_000, 3_000_000, 2];
-    let sent: Vec<Vec<u8>> = sizes.iter().map(|size| vec![u8::try_from(size % 251).unwrap(); *size]).collect();
+    let sent: Vec<Vec<u8>> =
+        sizes.iter().map(|size| vec![u8::try_from(size % 251).unwrap(); *size]).collect();
     let stream: Vec<u8> = sent.iter().flat_map(|bytes| frame(bytes)).collect();
     let mut frames = Frames::new(&stream[..], 4 << 20);
     for bytes in sent {
@@ -22,7 +25,10 @@ async fn frames_come_out_as_they_went_in() {
 async fn impossible_lengths_are_refused_before_memory_is_taken() {
     for (length, message) in [
         (-1i32, "a frame of -1 bytes was announced"),
-        (i32::MAX, "a frame of 2147483647 bytes was announced, the limit is 100 (request_bytes_max)"),
+        (
+            i32::MAX,
+            "a frame of 2147483647 bytes was announced, the limit is 100 (request_bytes_max)",
+        ),
     ] {
         let stream = length.to_be_bytes();
         let mut frames = Frames::new(&stream[..], 100);

@@ -8,7 +8,8 @@ use tidemill_world::Moment;
 use super::group::Group;
 use super::member::detached;
 use super::types::{
-    Effect, GROUPS_MAX, GroupLimits, GroupView, Identity, JoinInput, JoinRefused, SyncInput, earlier,
+    Effect, GROUPS_MAX, GroupLimits, GroupView, Identity, JoinInput, JoinRefused, SyncInput,
+    earlier,
 };
 
 /// The groups. One that has lost its last member is forgotten; its offsets are kept elsewhere.
@@ -42,7 +43,8 @@ impl Coordinator {
             }
             self.groups.insert(detached(group), Group::new(self.limits));
         }
-        self.with(group, |found| found.join(input, now)).map_or_else(Vec::new, |(_, effects)| effects)
+        self.with(group, |found| found.join(input, now))
+            .map_or_else(Vec::new, |(_, effects)| effects)
     }
 
     /// A member of `group` asks for its assignment.

@@ -7,7 +7,7 @@ use tidemill_wire::{ErrorCode, Text};
 use tidemill_world::Moment;
 
 use super::member::Member;
-use super::types::{Effect, GroupLimits, GroupView, Joined, Ticket, State, Synced, earlier};
+use super::types::{Effect, GroupLimits, GroupView, Joined, State, Synced, Ticket, earlier};
 
 /// A group. Maps are ordered, so that the same inputs give the same effects in the same order.
 #[derive(Debug)]
@@ -257,9 +257,9 @@ impl Group {
             leader.or_else(|| self.members.values().next())?.preferences().filter(known).collect();
         let mut votes = vec![0usize; candidates.len()];
         for member in self.members.values() {
-            let choice = member.preferences().find_map(|name| {
-                candidates.iter().position(|candidate| *candidate == name)
-            });
+            let choice = member
+                .preferences()
+                .find_map(|name| candidates.iter().position(|candidate| *candidate == name));
             if let Some(count) = choice.and_then(|choice| votes.get_mut(choice)) {
                 *count += 1;
             }

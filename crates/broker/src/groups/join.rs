@@ -18,7 +18,11 @@ impl Group {
             (true, Some(before)) => self.replace_static(&before, input, now),
             (true, None) => self.join_new(input, now),
             (false, Some(before)) if before != input.member_id => {
-                self.refuse_join(input.ticket, ErrorCode::FencedInstanceId, input.member_id.clone());
+                self.refuse_join(
+                    input.ticket,
+                    ErrorCode::FencedInstanceId,
+                    input.member_id.clone(),
+                );
             }
             (false, _) => self.join_known(input, now),
         }

@@ -53,9 +53,8 @@ impl Member {
         self.session_timeout = input.session_timeout;
         self.rebalance_timeout = input.rebalance_timeout;
         // Copied, because a slice would keep the whole request's frame alive.
-        let copy = |(name, metadata): &(Text, Bytes)| {
-            (detached(name), Bytes::copy_from_slice(metadata))
-        };
+        let copy =
+            |(name, metadata): &(Text, Bytes)| (detached(name), Bytes::copy_from_slice(metadata));
         self.protocols = input.protocols.iter().map(copy).collect();
     }
 

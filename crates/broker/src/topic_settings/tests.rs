@@ -1,3 +1,5 @@
+//! Settings there and back.
+
 use super::*;
 
 fn applied(name: &str, value: &str) -> Result<TopicConfig, String> {

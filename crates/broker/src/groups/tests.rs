@@ -1,0 +1,1 @@
+//! Groups, step by step.
