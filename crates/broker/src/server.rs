@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tidemill_commitlog::Log;
-use tidemill_commitlog::offsets::GroupOffsets;
+use tidemill_commitlog::offsets::{GroupOffsets, OFFSETS_TOPIC};
 use tidemill_wire::Text;
 use tidemill_world::World;
 use tokio::net::{TcpListener, TcpStream};
@@ -21,7 +21,6 @@ use crate::context::{Client, Shared};
 use crate::dispatch::TABLE;
 use crate::fetch_session::FetchSessions;
 use crate::groups::Groups;
-use crate::topics::OFFSETS_TOPIC;
 
 /// How long to wait when the system refuses a connection (too many open files), so that the loop does not burn.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
+use tidemill_commitlog::offsets::OFFSETS_TOPIC;
 use tidemill_commitlog::{TopicConfig, TopicError, TopicId, TopicInfo};
 use tidemill_wire::{ErrorCode, Text, Uuid};
 
 use crate::context::Shared;
 
-/// The topic that holds the groups' offsets. Clients may read it; only the broker writes it.
-pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
-
-/// Whether the broker owns the topic.
+/// Whether the broker owns the topic. Clients may read such a topic; only the broker writes it.
 pub(crate) fn is_internal(name: &str) -> bool {
     name == OFFSETS_TOPIC
 }

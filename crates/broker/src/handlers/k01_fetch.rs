@@ -81,7 +81,27 @@ struct Place {
     bytes_max: usize,
 }
 
-type Read = Result<ReadBatches, ErrorCode>;
+/// What was read of one place.
+#[derive(Clone, Debug)]
+struct Found {
+    records: Records,
+    bytes: usize,
+    high_watermark: i64,
+    log_start_offset: i64,
+}
+
+impl From<ReadBatches> for Found {
+    fn from(read: ReadBatches) -> Self {
+        Self {
+            records: Records::from(read.chunks()),
+            bytes: read.bytes(),
+            high_watermark: read.high_watermark,
+            log_start_offset: read.log_start_offset,
+        }
+    }
+}
+
+type Read = Result<Found, ErrorCode>;
 
 impl Place {
     fn find(shared: &Shared, wanted: &Wanted) -> Self {
@@ -126,16 +146,16 @@ fn read_all(places: &[Place], bytes_max: usize) -> Vec<Read> {
             let partition = place.partition.as_ref().map_err(|error| *error)?;
             // Nothing more fits, but offsets are still checked and told.
             let bytes_max = if left == 0 && !first { 0 } else { place.bytes_max.min(left) };
-            let read =
-                partition.read(place.offset, bytes_max).map_err(|error| errors::read(&error))?;
+            let mut read: Found = partition
+                .read(place.offset, bytes_max)
+                .map_err(|error| errors::read(&error))?
+                .into();
             // The log gives a batch even if it is too large; only the first of an answer may be.
-            if read.bytes() > bytes_max && !first {
-                let (high_watermark, log_start_offset) =
-                    (read.high_watermark, read.log_start_offset);
-                return Ok(ReadBatches { high_watermark, log_start_offset, ..Default::default() });
+            if read.bytes > bytes_max && !first {
+                (read.records, read.bytes) = (Records::default(), 0);
             }
-            left = left.saturating_sub(read.bytes());
-            first &= read.is_empty();
+            left = left.saturating_sub(read.bytes);
+            first &= read.bytes == 0;
             Ok(read)
         })
         .collect()
@@ -157,12 +177,11 @@ impl Fetch {
         let mut bytes = 0;
         for read in reads {
             match read {
-                Ok(read) => bytes += read.bytes(),
+                Ok(read) => bytes += read.bytes,
                 Err(_) => return true,
             }
         }
         bytes >= self.bytes_min
-            || reads.is_empty() && self.plan.wanted.is_empty() && self.bytes_min == 0
     }
 
     async fn wait(self, mut reads: Vec<Read>, wait: Duration) -> FetchResponse {
@@ -238,7 +257,7 @@ impl Fetch {
             (Ok(read), _) => {
                 data.high_watermark = read.high_watermark;
                 data.log_start_offset = read.log_start_offset;
-                data.records = Some(Records::from(read.chunks()));
+                data.records = Some(read.records);
             }
             (Err(error), partition) => {
                 data.error_code = error.code();

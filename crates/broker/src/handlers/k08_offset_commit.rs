@@ -40,6 +40,8 @@ pub(crate) async fn handle(
     if keep.is_empty() {
         return Answer::Now(response);
     }
+    let keep: Vec<_> =
+        keep.iter().map(|(name, index, offset)| (&**name, *index, offset.clone())).collect();
     let kept = call.shared.offsets.commit(&request.group_id, &keep);
     Answer::Later(Box::pin(async move {
         if let Err(error) = kept.await {

@@ -51,11 +51,11 @@ pub(crate) async fn handle(call: &Call, request: JoinGroupRequest) -> Answer<Joi
     Answer::Later(Box::pin(async move {
         match answer.await {
             Ok(Ok(joined)) => accepted(joined),
-            Ok(Err(refused)) => self::refused(refused, version),
+            Ok(Err(reason)) => refused(reason, version),
             // The broker is going down; the client looks for the coordinator again.
             Err(_) => {
                 let (error, member_id) = (ErrorCode::NotCoordinator, Text::default());
-                self::refused(JoinRefused { error, member_id }, version)
+                refused(JoinRefused { error, member_id }, version)
             }
         }
     }))
@@ -83,11 +83,11 @@ fn accepted(joined: Joined) -> JoinGroupResponse {
     }
 }
 
-fn refused(refused: JoinRefused, version: i16) -> JoinGroupResponse {
+fn refused(reason: JoinRefused, version: i16) -> JoinGroupResponse {
     JoinGroupResponse {
-        error_code: refused.error.code(),
+        error_code: reason.error.code(),
         protocol_name: (version < NULL_PROTOCOL).then(Text::default),
-        member_id: refused.member_id,
+        member_id: reason.member_id,
         ..Default::default()
     }
 }
