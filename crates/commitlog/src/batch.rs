@@ -24,6 +24,8 @@ mod error;
 mod frames;
 mod header;
 mod records;
+#[cfg(test)]
+mod tests;
 mod varint;
 
 pub use builder::{BatchBuilder, Record};

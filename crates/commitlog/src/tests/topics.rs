@@ -1,1 +1,155 @@
-//! topics
+//! Making and deleting topics, also when the machine dies in the middle.
+
+use tidemill_world::OpenHow;
+use tidemill_world::sim::Simulation;
+
+use super::{Bench, batch, config};
+use crate::{
+    Acks, AppendError, Durability, Log, LogConfig, OpenError, ReadError, TimestampType,
+    TopicConfig, TopicError, TopicId,
+};
+
+#[test]
+fn settings_and_identity_survive() {
+    let mut bench = Bench::new(1);
+    let config = TopicConfig {
+        partitions: 3,
+        retention_ms: None,
+        retention_bytes: Some(1 << 30),
+        segment_bytes: Some(1 << 16),
+        max_message_bytes: 9999,
+        durability: Durability::Written,
+        compact: true,
+        timestamp_type: TimestampType::LogAppendTime,
+    };
+    let made = bench.log.create_topic("a.b_c-1", config.clone()).unwrap();
+    let other = bench.log.ensure_topic("other", TopicConfig::default()).unwrap();
+    assert_eq!(bench.log.ensure_topic("other", config.clone()).unwrap(), other);
+    bench.crash();
+    assert_eq!(bench.log.topic("a.b_c-1"), Some(made.clone()));
+    assert_eq!(bench.log.topic_by_id(made.id), Some(made.clone()));
+    assert_eq!(bench.log.topics(), [made.clone(), other]);
+    assert_eq!(made.config, config);
+    assert!(
+        bench.log.partition("a.b_c-1", 2).is_some() && bench.log.partition("a.b_c-1", 3).is_none()
+    );
+    assert!(matches!(bench.log.create_topic("other", config), Err(TopicError::Exists(_))));
+}
+
+#[test]
+fn names_and_settings_keep_kafkas_rules() {
+    let bench = Bench::new(1);
+    let long = "x".repeat(250);
+    for name in ["", ".", "..", "a/b", "ä", "a b", long.as_str()] {
+        let refused = bench.log.create_topic(name, TopicConfig::default());
+        assert!(matches!(refused, Err(TopicError::InvalidName { .. })), "{name}");
+    }
+    bench.log.create_topic(&long[..249], TopicConfig::default()).unwrap();
+    for partitions in [0, -1, i32::MAX] {
+        let refused = bench.log.create_topic("t", TopicConfig::with_partitions(partitions));
+        assert!(matches!(refused, Err(TopicError::InvalidConfig { field: "partitions", .. })));
+    }
+}
+
+#[test]
+fn ids_are_spelled_as_kafka_spells_them() {
+    let id = TopicId([0xff; 16]);
+    assert_eq!(id.to_string(), "_____________________w");
+    assert_eq!(TopicId([0; 16]).to_string(), "AAAAAAAAAAAAAAAAAAAAAA");
+    let id = TopicId(std::array::from_fn(|at| u8::try_from(at * 13).unwrap()));
+    assert_eq!(TopicId::parse(&id.to_string()), Some(id));
+    assert_eq!(TopicId::parse("short"), None);
+}
+
+#[test]
+fn one_process_has_the_folder() {
+    let bench = Bench::new(1);
+    let second = Log::open(bench.simulation.world(), config());
+    match second {
+        Err(error @ OpenError::Locked { .. }) => assert!(error.to_string().contains("/log/.lock")),
+        other => panic!("{other:?}"),
+    }
+    bench.log.close().unwrap();
+    Log::open(bench.simulation.world(), config()).unwrap();
+}
+
+#[test]
+fn a_deleted_topic_is_gone_under_its_readers() {
+    let (mut bench, partition) = Bench::with_topic(1, TopicConfig::default());
+    bench.append(&partition, batch(1, 2, 100)).unwrap();
+    partition.read(0, 1).unwrap();
+    let queued = super::submit(&partition, batch(2, 1, 100), Acks::Synced);
+    bench.log.delete_topic("t").unwrap();
+    bench.run();
+    assert!(matches!(super::take(&queued), Some(Err(AppendError::Deleted { .. }))));
+    assert!(matches!(partition.read(0, 1), Err(ReadError::Deleted { .. })));
+    assert!(matches!(bench.log.delete_topic("t"), Err(TopicError::Unknown(_))));
+    assert!(bench.log.topic("t").is_none() && bench.log.partition("t", 0).is_none());
+    // A topic of the same name is another topic, and inherits nothing.
+    let again = bench.log.create_topic("t", TopicConfig::default()).unwrap();
+    assert_ne!(again.id, partition.topic().id);
+    bench.crash();
+    assert_eq!((bench.partition().log_start_offset(), bench.partition().high_watermark()), (0, 0));
+    assert_eq!(bench.append(&bench.partition(), batch(1, 1, 20)).unwrap().base_offset, 0);
+}
+
+#[test]
+fn a_topic_is_made_whole_or_not_at_all() {
+    let mut both = [0, 0];
+    for changes in 0..80 {
+        let mut bench = Bench::new(changes);
+        bench.simulation.disk().die_after(changes);
+        let made = bench.log.create_topic("t", TopicConfig::with_partitions(2));
+        bench.crash();
+        let there = bench.log.topic("t");
+        both[usize::from(there.is_some())] += 1;
+        if let Ok(made) = made {
+            assert_eq!(there.as_ref(), Some(&made));
+        }
+        if there.is_none() {
+            bench.log.create_topic("t", TopicConfig::with_partitions(2)).unwrap();
+        }
+        for index in 0..2 {
+            let partition = bench.log.partition("t", index).unwrap();
+            assert_eq!(bench.append(&partition, batch(1, 1, 20)).unwrap().base_offset, 0);
+        }
+    }
+    assert!(both[0] > 5 && both[1] > 5, "both ends were seen: {both:?}");
+}
+
+#[test]
+fn a_topic_is_deleted_whole_or_not_at_all() {
+    let mut both = [0, 0];
+    for changes in 0..40 {
+        let (mut bench, partition) = Bench::with_topic(changes, TopicConfig::with_partitions(2));
+        bench.append(&partition, batch(1, 1, 20)).unwrap();
+        bench.simulation.disk().die_after(changes);
+        let deleted = bench.log.delete_topic("t");
+        bench.crash();
+        let there = bench.log.topic("t").is_some();
+        both[usize::from(there)] += 1;
+        assert!(deleted.is_err() || !there);
+        if there {
+            assert_eq!(bench.partition().high_watermark(), 1);
+        } else {
+            let left = bench.log.world().disk().list("/log".as_ref()).unwrap();
+            assert!(!left.iter().any(|entry| entry.is_dir && entry.name != ".topics"), "{left:?}");
+        }
+    }
+    assert!(both[0] > 5 && both[1] > 1, "both ends were seen: {both:?}");
+}
+
+#[test]
+fn a_folder_with_unknown_data_is_not_touched() {
+    let simulation = Simulation::new(1);
+    let world = simulation.world();
+    world.disk().create_dir_all("/log/t-0".as_ref()).unwrap();
+    let file = world.disk().open(&Bench::log_file(0), OpenHow::Write).unwrap();
+    file.write_at(b"somebody's", 0).unwrap();
+    let log = Log::open(world, LogConfig::new("/log")).unwrap();
+    match log.create_topic("t", TopicConfig::default()) {
+        Err(TopicError::Stray { folder }) => assert_eq!(folder, std::path::Path::new("/log/t-0")),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(simulation.disk().bytes(&Bench::log_file(0)), b"somebody's");
+}

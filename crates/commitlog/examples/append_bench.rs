@@ -1,0 +1,190 @@
+//! How fast appends become durable, beside what the disk itself gives in the same run.
+//!
+//! ```text
+//! cargo run --release -p tidemill-commitlog --example append_bench -- \
+//!     [--dir folder] [--seconds 3] [--callers 4] [--outstanding-kib 1024] [--rounds 3] [--partitions 1]
+//! ```
+//!
+//! Every caller gathers records into batches and keeps its share of the outstanding bytes under way. The disk is measured
+//! with direct writes of 1 MiB, each followed by a sync. The two alternate; one JSON line a figure, and at
+//! the end the medians.
+
+use std::error::Error;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use tidemill_commitlog::batch::{BatchBuilder, Record};
+use tidemill_commitlog::{Acks, Log, LogConfig, Partition, TopicConfig};
+use tidemill_world::{AlignedBuffer, OpenHow, World};
+
+struct Options {
+    dir: PathBuf,
+    seconds: u64,
+    callers: u64,
+    outstanding_kib: u64,
+    rounds: u64,
+    partitions: i32,
+}
+
+impl Options {
+    fn parse() -> Result<Self, Box<dyn Error>> {
+        let mut options = Self {
+            dir: "append-bench-data".into(),
+            seconds: 3,
+            callers: 4,
+            outstanding_kib: 1024,
+            rounds: 3,
+            partitions: 1,
+        };
+        let mut words = std::env::args().skip(1);
+        while let Some(flag) = words.next() {
+            let value = words.next().ok_or("a flag has no value")?;
+            match flag.as_str() {
+                "--dir" => options.dir = value.into(),
+                "--seconds" => options.seconds = value.parse()?,
+                "--callers" => options.callers = value.parse()?,
+                "--outstanding-kib" => options.outstanding_kib = value.parse()?,
+                "--rounds" => options.rounds = value.parse()?,
+                "--partitions" => options.partitions = value.parse()?,
+                other => return Err(format!("unknown flag {other}").into()),
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// Batches that each caller has under way: one on the disk, one being written, two waiting.
+const BATCHES_UNDER_WAY: u64 = 4;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::parse()?;
+    let mut out = std::io::stdout().lock();
+    let mut figures: [Vec<f64>; 3] = Default::default();
+    for _ in 0..options.rounds {
+        let disk = measure_disk(&options)?;
+        writeln!(out, "{{\"what\":\"disk\",\"chunk_bytes\":1048576,\"mb_per_s\":{disk:.0}}}")?;
+        figures[0].push(disk);
+        for (place, record_bytes) in [(1, 100), (2, 1024)] {
+            let (records, seconds) = measure_log(&options, record_bytes)?;
+            let rate = records as f64 / seconds;
+            let mb = rate * record_bytes as f64 / 1e6;
+            writeln!(
+                out,
+                "{{\"what\":\"log\",\"record_bytes\":{record_bytes},\"mb_per_s\":{mb:.0},\"records_per_s\":{rate:.0}}}"
+            )?;
+            figures[place].push(mb);
+        }
+    }
+    let [disk, small, large] = figures.map(median);
+    for (record_bytes, mb) in [(100, small), (1024, large)] {
+        writeln!(
+            out,
+            "{{\"what\":\"median\",\"record_bytes\":{record_bytes},\"callers\":{},\"outstanding_kib\":{},\"partitions\":{},\"mb_per_s\":{mb:.0},\"records_per_s\":{:.0},\"disk_mb_per_s\":{disk:.0},\"of_disk\":{:.2}}}",
+            options.callers,
+            options.outstanding_kib,
+            options.partitions,
+            mb * 1e6 / f64::from(record_bytes),
+            mb / disk
+        )?;
+    }
+    Ok(())
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
+}
+
+/// Megabytes a second of 1 MiB direct writes, each synced.
+fn measure_disk(options: &Options) -> Result<f64, Box<dyn Error>> {
+    let world = World::real();
+    world.disk().create_dir_all(&options.dir)?;
+    let path = options.dir.join("disk-test");
+    let file = world.disk().open(&path, OpenHow::Direct)?;
+    let mut chunk = AlignedBuffer::with_capacity(1 << 20);
+    chunk.push(&vec![0x5a; 1 << 20]);
+    let begin = Instant::now();
+    let mut written = 0u64;
+    while begin.elapsed() < Duration::from_secs(options.seconds) {
+        file.write_at(chunk.as_slice(), written)?;
+        file.sync_data()?;
+        written += chunk.len() as u64;
+    }
+    let rate = written as f64 / begin.elapsed().as_secs_f64() / 1e6;
+    drop(file);
+    world.disk().remove_file(&path)?;
+    Ok(rate)
+}
+
+/// Records confirmed as synced, and in how many seconds.
+fn measure_log(options: &Options, record_bytes: usize) -> Result<(u64, f64), Box<dyn Error>> {
+    let dir = options.dir.join("log");
+    remove(&dir)?;
+    let log = Log::open(World::real(), LogConfig::new(&dir))?;
+    log.create_topic("bench", TopicConfig::with_partitions(options.partitions))?;
+    let batch_bytes = options.outstanding_kib * 1024 / options.callers / BATCHES_UNDER_WAY;
+    let confirmed = AtomicU64::new(0);
+    let begin = Instant::now();
+    let end = begin + Duration::from_secs(options.seconds);
+    std::thread::scope(|scope| {
+        for caller in 0..options.callers {
+            let index = i32::try_from(caller).unwrap_or(0) % options.partitions;
+            let Some(partition) = log.partition("bench", index) else { continue };
+            let confirmed = &confirmed;
+            scope.spawn(move || {
+                let records = call(&partition, record_bytes, batch_bytes, end);
+                confirmed.fetch_add(records, Ordering::Relaxed);
+            });
+        }
+    });
+    let seconds = begin.elapsed().as_secs_f64();
+    log.close()?;
+    remove(&dir)?;
+    Ok((confirmed.into_inner(), seconds))
+}
+
+fn remove(dir: &Path) -> Result<(), Box<dyn Error>> {
+    let world = World::real();
+    if world.disk().exists(dir)? {
+        world.disk().remove_dir_all(dir)?;
+    }
+    Ok(())
+}
+
+/// Appends until `end`; returns the number of records that were confirmed.
+fn call(partition: &Partition, record_bytes: usize, batch_bytes: u64, end: Instant) -> u64 {
+    let value = vec![0x5a; record_bytes];
+    let batch_bytes = usize::try_from(batch_bytes).unwrap_or(usize::MAX);
+    let mut builder = BatchBuilder::new(batch_bytes.max(record_bytes + 200));
+    let (answers, answered) = mpsc::channel();
+    let mut under_way = 0;
+    let mut confirmed = 0;
+    while Instant::now() < end {
+        let record = Record { timestamp_ms: 1, value: Some(&value), ..Record::default() };
+        while builder.push(&record).is_ok() {}
+        let answers = answers.clone();
+        partition.append(builder.finish(), Acks::Synced, move |result| {
+            answers.send(result).unwrap_or_default();
+        });
+        under_way += 1;
+        while under_way == BATCHES_UNDER_WAY {
+            confirmed += answered.recv().map_or(0, count);
+            under_way -= 1;
+        }
+    }
+    drop(answers);
+    confirmed + answered.iter().map(count).sum::<u64>()
+}
+
+fn count(result: Result<tidemill_commitlog::Appended, tidemill_commitlog::AppendError>) -> u64 {
+    match result {
+        Ok(appended) => u64::try_from(appended.last_offset - appended.base_offset + 1).unwrap_or(0),
+        Err(error) => {
+            eprintln!("an append failed: {error}");
+            0
+        }
+    }
+}
