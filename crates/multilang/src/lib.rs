@@ -1,1 +1,4 @@
 //! Child processes that speak the Storm multilang protocol, as spouts and bolts.
+
+pub mod frame;
+pub mod message;

@@ -1,0 +1,39 @@
+//! What the two sides say to one another: Storm's multilang messages as types.
+//!
+//! # Constraints
+//!
+//! * Reading is lenient, because the clients are many and old: identifiers are strings or numbers and go back as
+//!   they came, `anchors` is a string or a list, `need_task_ids` is true when absent, `task` 0 or absent
+//!   is no direct emit, a log level is a number, a name, or absent. A command nobody knows is logged.
+//! * Every JSON object reads as some [`FromChild`]; what is wrong with it is said in
+//!   [`FromChild::Unreadable`].
+//! * Messages to the child are written straight into a byte buffer; a tuple's values are never copied into
+//!   a tree first.
+//!
+//! # Layout
+//!
+//! [`FromChild`] and [`Emit`] are read; [`ToChild`] and [`write_tuple`] are written; [`values`]
+//! translates between JSON and the engine's values.
+
+mod handshake;
+mod read;
+mod write;
+
+pub use handshake::{Context, Handshake, InputStream};
+pub use read::{Emit, FromChild, Level};
+pub use write::{
+    SpoutCommand, TupleHead, write_handshake, write_heartbeat, write_spout_command, write_task_ids,
+    write_tuple,
+};
+
+/// The stream that an emit without a `stream` goes to.
+pub const DEFAULT_STREAM: &str = "default";
+/// The component that system tuples come from.
+pub const SYSTEM_COMPONENT: &str = "__system";
+/// The stream of tick tuples.
+pub const TICK_STREAM: &str = "__tick";
+/// The stream of heartbeats, answered by `sync`.
+pub const HEARTBEAT_STREAM: &str = "__heartbeat";
+
+#[cfg(test)]
+mod tests;
