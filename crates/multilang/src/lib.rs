@@ -1,4 +1,5 @@
 //! Child processes that speak the Storm multilang protocol, as spouts and bolts.
 
+pub mod child;
 pub mod frame;
 pub mod message;
