@@ -3,3 +3,4 @@
 pub mod child;
 pub mod frame;
 pub mod message;
+pub mod project;

@@ -32,6 +32,14 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const LOOK_OFTEN: Duration = Duration::from_millis(5);
 /// A child that has closed its output is given this long to end.
 const EOF_GRACE: Duration = Duration::from_secs(1);
+/// With this many tuples in hand a bolt has work for longer than a nap.
+const NAP_OUTSTANDING: usize = 64;
+/// A busy client writes each message by itself; woken for each, we would cost as much processor time
+/// as it does (measured: 13 of 16 µs a tuple). So we let some gather. Shorter than a client needs
+/// for [`NAP_OUTSTANDING`] tuples.
+const NAP: Duration = Duration::from_micros(200);
+/// A read that brought this much shows that enough has gathered by itself.
+const NAP_READ_MAX: usize = 16 << 10;
 /// A line on standard error longer than this is cut.
 const ERROR_LINE_MAX: usize = 64 << 10;
 
@@ -93,7 +101,9 @@ struct ChildThread {
     beats: u64,
     /// When to ask the kernel next whether the child lives; its pipes usually tell first.
     look_at: Moment,
-    bolt_busy: bool,
+    outstanding: usize,
+    /// Bytes that the last read of output brought.
+    last_read: usize,
     stopping: bool,
 }
 
@@ -163,7 +173,8 @@ impl ChildThread {
             eof_since: None,
             beats: 0,
             look_at: Moment(0),
-            bolt_busy: false,
+            outstanding: 0,
+            last_read: 0,
             stopping: false,
         }
     }
@@ -179,7 +190,7 @@ impl ChildThread {
                 commands.set_credit(credit);
             }
         }
-        self.bolt_busy = state.outstanding > 0;
+        self.outstanding = state.outstanding;
         let stop = state.stop;
         drop(state);
         if stop && !self.stopping {
@@ -189,7 +200,7 @@ impl ChildThread {
     }
 
     fn is_busy(&self) -> bool {
-        self.commands.as_ref().map_or(self.bolt_busy, Commands::is_busy)
+        self.commands.as_ref().map_or(self.outstanding > 0, Commands::is_busy)
     }
 
     fn advance_commands(&mut self, now: Moment) {
@@ -330,6 +341,7 @@ impl ChildThread {
 
     /// Waits for the pipes, the doorbell, or the next deadline.
     fn wait(&mut self) -> Ready {
+        self.nap();
         let unsent = self.written < self.out.len();
         let mut state = self.shared.lock();
         let held_back = state.hold_back();
@@ -347,6 +359,15 @@ impl ChildThread {
         }
         let timeout = if hurry { Duration::ZERO } else { self.time_left(now) };
         self.poll(timeout, unsent, held_back)
+    }
+
+    /// Lets output of a busy bolt gather, so that one wake-up serves many messages.
+    fn nap(&mut self) {
+        let last = std::mem::take(&mut self.last_read);
+        if self.outstanding >= NAP_OUTSTANDING && (1..NAP_READ_MAX).contains(&last) {
+            let timeout = Timespec::try_from(NAP).ok();
+            let _ = rustix::event::poll(&mut [], timeout.as_ref());
+        }
     }
 
     fn time_left(&self, now: Moment) -> Duration {
@@ -417,6 +438,7 @@ impl ChildThread {
 
     fn decode(&mut self, count: usize, now: Moment) {
         self.events_bytes += count;
+        self.last_read = count;
         let Self { decoder, buffer, life, effects, .. } = self;
         let bytes = buffer.get(..count).unwrap_or_default();
         decoder.push(bytes, &mut |frame| take_frame(frame, life, now, effects));

@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex};
 use tidemill_multilang::child::{ChildSpec, LogLine, LogSink};
 
 /// The interpreter for children without streamparse.
-pub fn python() -> std::ffi::OsString {
+pub(crate) fn python() -> std::ffi::OsString {
     std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into())
 }
 
 /// `tests/py/hand.py MODE ARG`.
-pub fn hand(mode: &str, arg: &str) -> ChildSpec {
+pub(crate) fn hand(mode: &str, arg: &str) -> ChildSpec {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/py/hand.py");
     ChildSpec {
         program: python(),
@@ -25,10 +25,10 @@ pub fn hand(mode: &str, arg: &str) -> ChildSpec {
 }
 
 /// A fresh directory that is removed with this value.
-pub struct Scratch(pub PathBuf);
+pub(crate) struct Scratch(pub(crate) PathBuf);
 
 impl Scratch {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("tidemill-multilang-{}-{number}", std::process::id());
@@ -46,25 +46,25 @@ impl Drop for Scratch {
 
 /// Keeps log lines.
 #[derive(Clone, Default)]
-pub struct Logs(Arc<Mutex<Vec<LogLine>>>);
+pub(crate) struct Logs(Arc<Mutex<Vec<LogLine>>>);
 
 impl Logs {
-    pub fn sink(&self) -> LogSink {
+    pub(crate) fn sink(&self) -> LogSink {
         let lines = Arc::clone(&self.0);
         Arc::new(move |line| lines.lock().unwrap().push(line))
     }
 
-    pub fn texts(&self) -> Vec<String> {
+    pub(crate) fn texts(&self) -> Vec<String> {
         self.0.lock().unwrap().iter().map(|line| line.text.clone()).collect()
     }
 
-    pub fn find(&self, part: &str) -> Option<LogLine> {
+    pub(crate) fn find(&self, part: &str) -> Option<LogLine> {
         self.0.lock().unwrap().iter().find(|line| line.text.contains(part)).cloned()
     }
 }
 
 /// Whether a process with this id is there and not merely unreaped.
-pub fn is_alive(pid: i64) -> bool {
+pub(crate) fn is_alive(pid: i64) -> bool {
     let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
     let state = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().next());
     state.is_some_and(|state| state != "Z")
