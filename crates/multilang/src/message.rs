@@ -19,6 +19,8 @@ mod handshake;
 mod read;
 mod write;
 
+pub mod values;
+
 pub use handshake::{Context, Handshake, InputStream};
 pub use read::{Emit, FromChild, Level};
 pub use write::{

@@ -10,12 +10,13 @@
 //! # Layout
 //!
 //! [`locate`] files and names, [`interpreter`] which Python, [`load`] the loader and the [`TopologySpec`] it
-//! gives, [`options`] whose word counts for which Storm option.
+//! gives, [`options`] whose word counts for which Storm option, [`mod@topology`] a topology of the engine.
 
 pub mod interpreter;
 pub mod load;
 pub mod locate;
 pub mod options;
+pub mod topology;
 
 pub use interpreter::Interpreter;
 pub use load::{ComponentKind, ComponentSpec, Grouping, InputSpec, StreamSpec, TopologySpec, load};

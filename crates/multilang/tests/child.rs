@@ -339,3 +339,41 @@ fn heartbeats_can_be_turned_off() {
     rig.tuple(1, "dog");
     rig.expect_emit("1", "dog");
 }
+
+/// Names the other process in which [`helper_that_holds_a_child`] does something.
+const HOLD: &str = "TIDEMILL_TEST_HOLD_A_CHILD";
+
+/// Part of the test below, which runs it in a process of its own.
+#[test]
+fn helper_that_holds_a_child() {
+    if std::env::var_os(HOLD).is_none() {
+        return;
+    }
+    let mut rig = Rig::bolt("bolt_deaf", "");
+    let pid = rig.started();
+    rig.wait_for_log("deaf now");
+    println!("holding {pid}");
+    std::thread::sleep(Duration::from_secs(600));
+}
+
+#[test]
+fn killing_us_with_9_leaves_no_child() {
+    use std::io::{BufRead, BufReader};
+    let mut holder = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "helper_that_holds_a_child", "--nocapture"])
+        .env(HOLD, "1")
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(holder.stdout.take().unwrap()).lines();
+    let line = lines.map(Result::unwrap).find(|line| line.contains("holding")).unwrap();
+    let pid: i64 = line.rsplit(' ').next().unwrap().parse().unwrap();
+    assert!(is_alive(pid));
+    holder.kill().unwrap(); // SIGKILL: nothing of ours runs any more.
+    holder.wait().unwrap();
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while is_alive(pid) {
+        assert!(std::time::Instant::now() < deadline, "child {pid} outlived its parent");
+        std::thread::yield_now();
+    }
+}

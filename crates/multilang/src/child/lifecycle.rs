@@ -68,7 +68,7 @@ impl Default for Policy {
             handshake: Duration::from_secs(60),
             backoff_min: Duration::from_millis(100),
             backoff_max: Duration::from_secs(10),
-            healthy_after: Duration::from_secs(10),
+            healthy_after: Duration::from_secs(1),
             end_grace: Duration::from_secs(1),
             term_grace: Duration::from_secs(2),
         }

@@ -176,6 +176,42 @@ def bolt_fails_once(_):
             send({"command": "fail", "id": tup["id"]})
 
 
+def bolt_joins(_):
+    """Makes one tuple of two, anchored to both."""
+    first = None
+    for tup in tuples():
+        if first is None:
+            first = tup
+            continue
+        anchors = [first["id"], tup["id"]]
+        values = [first["tuple"][0] * 1000 + tup["tuple"][0]]
+        send({"command": "emit", "tuple": values, "anchors": anchors, "need_task_ids": False})
+        ack(first)
+        ack(tup)
+        first = None
+
+
+def bolt_wrong_arity(_):
+    for tup in tuples():
+        forward(tup, tuple=[1, 2, 3])
+        ack(tup)
+
+
+def bolt_direct(context):
+    """Sends every tuple to the last task of the component named by its argument."""
+    tasks = [int(task) for task, name in HELLO["context"]["task->component"].items() if name == context]
+    for tup in tuples():
+        forward(tup, task=max(tasks), stream="direct")
+        ack(tup)
+
+
+def bolt_tells_context(_):
+    """Says its handshake."""
+    send({"command": "log", "msg": "context " + json.dumps(HELLO["context"], sort_keys=True)})
+    for tup in tuples():
+        ack(tup)
+
+
 def bolt_slow(seconds):
     for tup in tuples():
         time.sleep(float(seconds))
@@ -194,6 +230,17 @@ def bolt_ignores_the_end(_):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     child = subprocess.Popen(["sleep", "3600"])
     send({"command": "log", "msg": "grandchild %d" % child.pid})
+    while True:
+        time.sleep(3600)
+
+
+def bolt_deaf(_):
+    """Reads nothing and heeds no signal that can be ignored."""
+    import signal
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_IGN)
+    send({"command": "log", "msg": "deaf now"})
     while True:
         time.sleep(3600)
 
@@ -257,5 +304,5 @@ def spout_dies(after):
 if __name__ == "__main__":
     mode, arg = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None
     if mode != "bolt_never_greets":
-        handshake()
+        HELLO = handshake()
     globals()[mode](arg)

@@ -1,0 +1,344 @@
+//! A bolt whose work is done by a child process.
+//!
+//! # Constraints
+//!
+//! * Each tuple is deferred with its anchor until the child acks or fails it. When the child is lost, all that
+//!   it held is failed, so the engine sends it again: a tuple is never lost with a process.
+//! * The child holds a bounded number of tuples. At the bound `execute` waits, working off
+//!   what the child says meanwhile, so the bolt must be declared `.blocking()`.
+//! * The client is believed as far as possible: acks of unknown tuples and anchors that are gone are noted and
+//!   passed over. An emit that the topology refuses fails the tuples that it was made of, because
+//!   what it said would be lost.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value as Json;
+use tidemill_engine::{
+    Anchor, BoltOutput, ComponentError, Done, DynBolt, OwnedValue, TaskContext, TaskId, TupleRef,
+    Value,
+};
+use tidemill_world::Moment;
+
+use super::context::child_config;
+use super::{ChildChange, ChildNews, ShellConfig, undeclared};
+use crate::child::{Event, Link, LogLine, Role, open};
+use crate::message::values::{Fields, to_engine};
+use crate::message::{
+    Emit, FromChild, Level, SYSTEM_COMPONENT, TICK_STREAM, TupleHead, write_task_ids, write_tuple,
+};
+
+/// Frames gathered before they go to the child's thread: a quarter of what a pipe holds, so that writing can
+/// begin while more tuples are encoded.
+const SEND_BYTES: usize = 16 << 10;
+/// The longest wait at the bound without a look at the child's messages; its events end the wait.
+const WAIT: Duration = Duration::from_secs(1);
+
+/// What the child holds under one of our identifiers.
+enum Held {
+    Tuple(Anchor),
+    Tick,
+}
+
+/// A bolt whose work is done by a child process; declare it `.blocking()`.
+pub struct ShellBolt {
+    config: Arc<ShellConfig>,
+    /// Seconds between ticks, told in each tick tuple.
+    tick_secs: u64,
+    live: Option<Live>,
+}
+
+/// What a prepared bolt has.
+struct Live {
+    link: Link,
+    component: Arc<str>,
+    task: i64,
+    held: BTreeMap<u64, Held>,
+    next_id: u64,
+    frames: Vec<u8>,
+    events: Vec<Event>,
+    /// The child has acked or failed something since the waiting tuples' time was last put back.
+    progressed: bool,
+    touch_at: Moment,
+    /// An unknown identifier has been complained of in this life of the child.
+    complained: bool,
+}
+
+impl ShellBolt {
+    /// A bolt that runs `config`'s program. `tick_secs` is what its tick tuples carry.
+    pub fn new(config: Arc<ShellConfig>, tick_secs: u64) -> Self {
+        Self { config, tick_secs, live: None }
+    }
+
+    fn live(&mut self) -> Result<(&Arc<ShellConfig>, &mut Live), ComponentError> {
+        let live = self.live.as_mut().ok_or("the bolt was not prepared")?;
+        Ok((&self.config, live))
+    }
+}
+
+impl DynBolt for ShellBolt {
+    fn prepare(&mut self, context: &TaskContext) -> Result<(), ComponentError> {
+        let child = child_config(&self.config, Role::Bolt, context);
+        let link = open(&self.config.world, child, context.wake())?;
+        self.live = Some(Live {
+            link,
+            component: context.component().into(),
+            task: i64::from(context.task_id()),
+            held: BTreeMap::new(),
+            next_id: 1,
+            frames: Vec::new(),
+            events: Vec::new(),
+            progressed: false,
+            touch_at: Moment(0),
+            complained: false,
+        });
+        Ok(())
+    }
+
+    fn execute(
+        &mut self,
+        tuple: &TupleRef<'_>,
+        out: &mut BoltOutput<'_>,
+    ) -> Result<Done, ComponentError> {
+        let (config, live) = self.live()?;
+        let head = TupleHead {
+            id: live.next_id,
+            component: tuple.component(),
+            stream: tuple.stream(),
+            task: i64::from(tuple.task()),
+        };
+        write_tuple(head, Fields(tuple), &mut live.frames)?;
+        live.hold(Held::Tuple(out.defer()));
+        if live.frames.len() >= SEND_BYTES {
+            live.send();
+        }
+        if live.held.len() >= config.max_pending {
+            live.send();
+            live.wait_for_room(config, out);
+        }
+        Ok(Done::Defer)
+    }
+
+    fn end_of_batch(&mut self, _out: &mut BoltOutput<'_>) -> Result<(), ComponentError> {
+        self.live()?.1.send();
+        Ok(())
+    }
+
+    fn poll(&mut self, out: &mut BoltOutput<'_>) -> Result<(), ComponentError> {
+        let (config, live) = self.live()?;
+        live.drain(config, out);
+        Ok(())
+    }
+
+    fn tick(&mut self, _out: &mut BoltOutput<'_>) -> Result<(), ComponentError> {
+        let tick_secs = self.tick_secs;
+        let (config, live) = self.live()?;
+        if live.held.len() >= config.max_pending {
+            return Ok(()); // The next tick will do; a child this far behind has enough to read.
+        }
+        let (id, stream) = (live.next_id, TICK_STREAM);
+        let head = TupleHead { id, component: SYSTEM_COMPONENT, stream, task: -1 };
+        write_tuple(head, [tick_secs], &mut live.frames)?;
+        live.hold(Held::Tick);
+        live.send();
+        Ok(())
+    }
+
+    fn close(&mut self) {
+        if let Some(mut live) = self.live.take() {
+            live.link.close();
+        }
+    }
+}
+
+impl Live {
+    fn hold(&mut self, held: Held) {
+        self.held.insert(self.next_id, held);
+        self.next_id += 1;
+    }
+
+    fn send(&mut self) {
+        if !self.frames.is_empty() {
+            self.link.send(std::mem::take(&mut self.frames), self.held.len());
+        }
+    }
+
+    fn wait_for_room(&mut self, config: &ShellConfig, out: &mut BoltOutput<'_>) {
+        while self.held.len() >= config.max_pending {
+            self.link.wait(WAIT);
+            self.drain(config, out);
+        }
+    }
+
+    /// Works off what the child has said.
+    fn drain(&mut self, config: &ShellConfig, out: &mut BoltOutput<'_>) {
+        loop {
+            let mut events = std::mem::take(&mut self.events);
+            self.link.take(&mut events, self.held.len());
+            if events.is_empty() {
+                break;
+            }
+            for event in events.drain(..) {
+                self.on_event(event, config, out);
+            }
+            self.events = events;
+        }
+        self.spare_the_waiting(config, out);
+    }
+
+    fn on_event(&mut self, event: Event, config: &ShellConfig, out: &mut BoltOutput<'_>) {
+        match event {
+            Event::Message(FromChild::Emit(emit)) => self.emit(emit, config, out),
+            Event::Message(FromChild::Ack(id)) => {
+                if let Some(Held::Tuple(anchor)) = self.release(&id, "ack", config) {
+                    out.ack(anchor);
+                }
+            }
+            Event::Message(FromChild::Fail(id)) => {
+                if let Some(Held::Tuple(anchor)) = self.release(&id, "fail", config) {
+                    out.fail(anchor, "");
+                }
+            }
+            Event::Message(FromChild::Metrics { name, params }) => {
+                self.log(config, Level::Debug, format!("metric {name}: {params}"));
+            }
+            Event::Message(_) => {}
+            Event::Started(pid) => {
+                self.complained = false;
+                self.tell(config, ChildChange::Started(pid));
+            }
+            Event::Lost { reason, was_up } => {
+                self.fail_all(&reason, out);
+                out.report_error(&reason);
+                self.tell(config, ChildChange::Lost { reason, was_up });
+            }
+        }
+    }
+
+    fn fail_all(&mut self, reason: &str, out: &mut BoltOutput<'_>) {
+        self.frames.clear();
+        for held in std::mem::take(&mut self.held).into_values() {
+            if let Held::Tuple(anchor) = held {
+                out.fail(anchor, reason);
+            }
+        }
+    }
+
+    fn release(&mut self, id: &Json, what: &str, config: &ShellConfig) -> Option<Held> {
+        let held = number(id).and_then(|number| self.held.remove(&number));
+        if held.is_some() {
+            self.progressed = true;
+        } else {
+            self.complain(config, what, id);
+        }
+        held
+    }
+
+    fn complain(&mut self, config: &ShellConfig, what: &str, id: &Json) {
+        let again = std::mem::replace(&mut self.complained, true);
+        let level = if again { Level::Debug } else { Level::Warn };
+        let text = format!(
+            "{what} of tuple {id} ignored: the bolt does not hold it (acked twice, or never sent to it)"
+        );
+        self.log(config, level, text);
+    }
+
+    fn emit(&mut self, mut emit: Emit, config: &ShellConfig, out: &mut BoltOutput<'_>) {
+        let ids: Vec<u64> = emit.anchors.iter().filter_map(number).collect();
+        let anchors: Vec<&Anchor> = ids
+            .iter()
+            .filter_map(|id| match self.held.get(id) {
+                Some(Held::Tuple(anchor)) => Some(anchor),
+                _ => None,
+            })
+            .collect();
+        let known = ids.iter().filter(|id| self.held.contains_key(id)).count();
+        let owned: Vec<_> = std::mem::take(&mut emit.values).into_iter().map(to_engine).collect();
+        let values = OwnedValue::as_values(&owned);
+        let sent = out.anchored(&anchors, |out| send_out(&emit, &values, out));
+        if emit.need_task_ids && emit.task.is_none() {
+            let tasks: Vec<i64> = sent.iter().flatten().map(|&task| i64::from(task)).collect();
+            let mut frames = Vec::new();
+            write_task_ids(&tasks, &mut frames);
+            self.link.send_urgent(&frames);
+        }
+        if known < emit.anchors.len() {
+            let missing = emit.anchors.iter().find(|id| {
+                number(id).is_none_or(|number| !self.held.contains_key(&number))
+            });
+            self.complain(config, "anchoring to", &missing.cloned().unwrap_or_default());
+        }
+        if let Err(error) = sent {
+            self.refused(&ids, &error, config, out);
+        }
+    }
+
+    /// The topology does not take what the child emitted: nothing downstream will see it, so the tuples
+    /// that it was made of have failed.
+    fn refused(
+        &mut self,
+        ids: &[u64],
+        text: &str,
+        config: &ShellConfig,
+        out: &mut BoltOutput<'_>,
+    ) {
+        for id in ids {
+            if let Some(Held::Tuple(anchor)) = self.held.remove(id) {
+                out.fail(anchor, text);
+            }
+        }
+        out.report_error(text);
+        self.complained = true; // The acks of those tuples are still to come.
+        self.log(config, Level::Error, format!("emit refused: {text}"));
+    }
+
+    /// A child works on its tuples one by one. Those behind the oldest only wait, and their time is
+    /// put back as long as the child gets on.
+    fn spare_the_waiting(&mut self, config: &ShellConfig, out: &mut BoltOutput<'_>) {
+        let now = out.now();
+        if !self.progressed || now < self.touch_at {
+            return;
+        }
+        self.progressed = false;
+        self.touch_at = now.after(config.message_timeout / 4);
+        for held in self.held.values().skip(1) {
+            if let Held::Tuple(anchor) = held {
+                out.reset_timeout(anchor);
+            }
+        }
+    }
+
+    fn log(&self, config: &ShellConfig, level: Level, text: String) {
+        let component = Arc::clone(&self.component);
+        (config.logs)(LogLine { component, task: self.task, level, text });
+    }
+
+    fn tell(&self, config: &ShellConfig, what: ChildChange) {
+        let component = Arc::clone(&self.component);
+        (config.watch)(&ChildNews { component, task: self.task, what });
+    }
+}
+
+/// One of our identifiers, as text or as a number.
+fn number(id: &Json) -> Option<u64> {
+    id.as_u64().or_else(|| id.as_str()?.parse().ok())
+}
+
+/// Emits into the topology and tells where it went, or why the topology does not take it.
+fn send_out(
+    emit: &Emit,
+    values: &[Value<'_>],
+    out: &mut BoltOutput<'_>,
+) -> Result<Vec<TaskId>, String> {
+    let stream = out.stream(&emit.stream).ok_or_else(|| undeclared(&emit.stream))?;
+    let sent = match emit.task {
+        Some(task) => {
+            let task = TaskId::try_from(task).unwrap_or(0);
+            out.emit_direct(task, stream, values).map(|()| vec![task])
+        }
+        None if emit.need_task_ids => out.emit_with_tasks(stream, values).map(<[TaskId]>::to_vec),
+        None => out.emit_to(stream, values).map(|()| Vec::new()),
+    };
+    sent.map_err(|error| error.to_string())
+}
