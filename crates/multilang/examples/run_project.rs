@@ -50,7 +50,9 @@ fn show(event: RunEvent) {
                 eprintln!("      {}[{}] is process {pid}", news.component, news.task);
             }
         }
-        RunEvent::Loaded(spec) => eprintln!("      {} with Python {}", spec.name, spec.python.version),
+        RunEvent::Loaded(spec) => {
+            eprintln!("      {} with Python {}", spec.name, spec.python.version)
+        }
         RunEvent::Draining => eprintln!("      draining"),
     }
 }

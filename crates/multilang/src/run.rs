@@ -15,7 +15,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use tidemill_engine::{Engine, EngineConfig, Running, StartError, SubmitError, TopologyStats};
+use tidemill_engine::{
+    Engine, EngineConfig, Running, StartError, Status, SubmitError, TopologyStats,
+};
 use tidemill_world::{Wake, World};
 
 use crate::child::{Heartbeats, LogLine, SyncPolicy};
@@ -139,7 +141,9 @@ pub enum RunError {
     #[error(transparent)]
     Topology(#[from] TopologyError),
     /// The directory for process ids cannot be made.
-    #[error("cannot make directory {path}: {source}; check the space and rights there, or set TMPDIR")]
+    #[error(
+        "cannot make directory {path}: {source}; check the space and rights there, or set TMPDIR"
+    )]
     PidDir {
         /// The directory.
         path: PathBuf,
@@ -230,7 +234,7 @@ fn wait(
         let left = options.duration.map_or(LOOK_EVERY, |duration| {
             duration.saturating_sub(world.clock().now().since(begun))
         });
-        if options.stop.is_asked() || left.is_zero() || running.is_finished() {
+        if options.stop.is_asked() || left.is_zero() || running.status() == Status::Finished {
             return Ok(());
         }
         options.stop.0.wake.wait(Some(left.min(LOOK_EVERY)));
@@ -240,7 +244,7 @@ fn wait(
 fn end(running: &Running, options: &RunOptions, drained: bool) {
     let drain = if drained { options.drain.unwrap_or(DRAIN) } else { Duration::ZERO };
     running.kill(drain);
-    while !running.is_finished() {
+    while running.status() != Status::Finished {
         if options.stop.is_at_once() {
             running.kill(Duration::ZERO);
             break;

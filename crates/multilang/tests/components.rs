@@ -12,8 +12,8 @@ use common::{Logs, Scratch, hand};
 use serde_json::{Value as Json, json};
 use tidemill_engine::{
     BoltOutput, ComponentError, Done, DynBolt, DynSpout, Engine, EngineConfig, MessageId, Next,
-    Retries, RetryPolicy, Running, SpoutOutput, TaskContext, TopologyBuilder, TopologyStats,
-    TupleRef, Value,
+    Retries, RetryPolicy, Running, SpoutOutput, Status, TaskContext, TopologyBuilder,
+    TopologyStats, TupleRef, Value,
 };
 use tidemill_multilang::child::{Policy, SyncPolicy};
 use tidemill_multilang::shell::{ChildChange, ChildNews, ShellBolt, ShellConfig, ShellSpout};
@@ -114,6 +114,7 @@ struct Rig {
     config: ShellConfig,
     logs: Logs,
     seen: Seen,
+    tick: Option<Duration>,
     pids: Arc<Mutex<Vec<i64>>>,
     _scratch: Scratch,
 }
@@ -146,7 +147,7 @@ impl Rig {
                 }
             }),
         };
-        Self { config, logs, seen: Seen::default(), pids, _scratch: scratch }
+        Self { config, logs, seen: Seen::default(), tick: None, pids, _scratch: scratch }
     }
 
     /// Numbers → the shell bolt → a collector.
@@ -156,13 +157,15 @@ impl Rig {
         let numbers = move || Numbers { next: 0, count, retries, seen: seen.clone() };
         builder.dyn_spout("numbers", numbers).output(&["n"]);
         let config = Arc::new(self.config.clone());
-        builder
+        let shell = builder
             .dyn_bolt("shell", move || ShellBolt::new(Arc::clone(&config), 7))
             .output(&["n"])
             .direct_stream("direct", &["n"])
             .shuffle("numbers")
-            .tick(Duration::from_millis(50))
             .blocking();
+        if let Some(interval) = self.tick {
+            shell.tick(interval);
+        }
         builder
     }
 
@@ -176,7 +179,7 @@ impl Rig {
 
     /// Runs it until every root is done; `during` is called again and again.
     fn run(&self, builder: TopologyBuilder, during: impl FnMut()) -> TopologyStats {
-        self.run_until(builder, during, Running::is_finished)
+        self.run_until(builder, during, |running| running.status() == Status::Finished)
     }
 
     fn run_until(
@@ -255,7 +258,9 @@ fn kill_9_again_and_again_loses_no_root() {
         // One kill each 1000 arrivals, of a child that was not killed before.
         if pids.len() > kills && arrived > 1000 * (kills + 1) {
             let pid = pids[pids.len() - 1].to_string();
-            assert!(std::process::Command::new("kill").args(["-9", &pid]).status().unwrap().success());
+            assert!(
+                std::process::Command::new("kill").args(["-9", &pid]).status().unwrap().success()
+            );
             kills = pids.len();
         }
     });
@@ -313,7 +318,8 @@ fn a_tuple_made_of_two_fails_both() {
 
 #[test]
 fn ticks_reach_the_child_and_are_acked() {
-    let rig = Rig::new("bolt_ticks", "");
+    let mut rig = Rig::new("bolt_ticks", "");
+    rig.tick = Some(Duration::from_millis(50));
     let mut builder = rig.bolt_topology(1, RetryPolicy::default());
     rig.collect(&mut builder, 0, 1);
     let logs = rig.logs.clone();
@@ -328,7 +334,10 @@ fn task_ids_are_told() {
     rig.run(builder, || {});
     rig.check_all_arrived(20);
     // 1 is the spout, 2 the shell bolt, 3 and 4 the collectors.
-    assert!(rig.logs.find("went to [3]").is_some() && rig.logs.find("went to [4]").is_some());
+    let told: BTreeSet<String> =
+        rig.logs.texts().into_iter().filter(|text| text.starts_with("went to")).collect();
+    let tasks = rig.seen.tasks.lock().unwrap();
+    assert!(tasks.iter().all(|task| told.contains(&format!("went to [{task}]"))), "{told:?}");
 }
 
 #[test]

@@ -13,7 +13,9 @@ use super::options::{
     ACKERS, MAX_SPOUT_PENDING, MESSAGE_TIMEOUT_SECS, SHELLBOLT_MAX_PENDING,
     SUBPROCESS_TIMEOUT_SECS, TICK_SECS, WORKER_TIMEOUT_SECS,
 };
-use super::{ComponentKind, ComponentSpec, Grouping, InputSpec, Options, ProjectError, TopologySpec};
+use super::{
+    ComponentKind, ComponentSpec, Grouping, InputSpec, Options, ProjectError, TopologySpec,
+};
 use crate::child::{ChildSpec, Heartbeats, LogSink, Policy, SyncPolicy};
 use crate::shell::{MAX_PENDING, ShellBolt, ShellConfig, ShellSpout, Watch};
 
@@ -57,7 +59,10 @@ pub enum TopologyError {
 ///
 /// # Errors
 /// An option or the topology itself is wrong; nothing was started.
-pub fn topology(spec: &TopologySpec, surroundings: &Surroundings) -> Result<Topology, TopologyError> {
+pub fn topology(
+    spec: &TopologySpec,
+    surroundings: &Surroundings,
+) -> Result<Topology, TopologyError> {
     let options = &spec.options;
     let timeout = options.seconds(MESSAGE_TIMEOUT_SECS)?.unwrap_or(MESSAGE_TIMEOUT);
     let mut builder = TopologyBuilder::new(&spec.name);
@@ -157,10 +162,8 @@ fn bolt(
     let tick = own.seconds(TICK_SECS)?;
     let tick_secs = tick.map_or(0, |tick| tick.as_secs());
     let factory = move || ShellBolt::new(Arc::clone(&config), tick_secs);
-    let mut declared = builder
-        .dyn_bolt(&component.id, factory)
-        .parallelism(component.parallelism)
-        .blocking();
+    let mut declared =
+        builder.dyn_bolt(&component.id, factory).parallelism(component.parallelism).blocking();
     if let Some(tick) = tick {
         declared = declared.tick(tick);
     }

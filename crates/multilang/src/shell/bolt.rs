@@ -4,13 +4,15 @@
 //!
 //! * Each tuple is deferred with its anchor until the child acks or fails it. When the child is lost, all that
 //!   it held is failed, so the engine sends it again: a tuple is never lost with a process.
-//! * The child holds a bounded number of tuples. At the bound `execute` waits, working off
-//!   what the child says meanwhile, so the bolt must be declared `.blocking()`.
+//! * The child holds a bounded number of tuples, so that little is done again when it dies. The others wait
+//!   here, already written down; a new child gets them, and their message timeout is put back as
+//!   long as the child gets on. When what waits outgrows its bound, `execute` itself waits, working off what the child
+//!   says meanwhile; so the bolt must be declared `.blocking()`.
 //! * The client is believed as far as possible: acks of unknown tuples and anchors that are gone are noted and
 //!   passed over. An emit that the topology refuses fails the tuples that it was made of, because
 //!   what it said would be lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +34,9 @@ use crate::message::{
 /// Frames gathered before they go to the child's thread: a quarter of what a pipe holds, so that writing can
 /// begin while more tuples are encoded.
 const SEND_BYTES: usize = 16 << 10;
+/// Tuples that wait for the child, in bytes as it will get them. Some ten thousand usual tuples: more than
+/// a spout has under way. The number of them the engine bounds, as they are deferred.
+const WAITING_BYTES_MAX: usize = 8 << 20;
 /// The longest wait at the bound without a look at the child's messages; its events end the wait.
 const WAIT: Duration = Duration::from_secs(1);
 
@@ -39,6 +44,13 @@ const WAIT: Duration = Duration::from_secs(1);
 enum Held {
     Tuple(Anchor),
     Tick,
+}
+
+/// A tuple that the child has not been given yet.
+struct Waiting {
+    id: u64,
+    held: Held,
+    frame: Vec<u8>,
 }
 
 /// A bolt whose work is done by a child process; declare it `.blocking()`.
@@ -54,8 +66,13 @@ struct Live {
     link: Link,
     component: Arc<str>,
     task: i64,
+    /// The child is up and takes tuples.
+    up: bool,
     held: BTreeMap<u64, Held>,
+    waiting: VecDeque<Waiting>,
+    waiting_bytes: usize,
     next_id: u64,
+    /// Frames of held tuples that are not sent yet.
     frames: Vec<u8>,
     events: Vec<Event>,
     /// The child has acked or failed something since the waiting tuples' time was last put back.
@@ -85,7 +102,10 @@ impl DynBolt for ShellBolt {
             link,
             component: context.component().into(),
             task: i64::from(context.task_id()),
+            up: false,
             held: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
             next_id: 1,
             frames: Vec::new(),
             events: Vec::new(),
@@ -102,21 +122,18 @@ impl DynBolt for ShellBolt {
         out: &mut BoltOutput<'_>,
     ) -> Result<Done, ComponentError> {
         let (config, live) = self.live()?;
+        if live.waiting_bytes > WAITING_BYTES_MAX {
+            live.wait_for_room(config, out)?;
+        }
         let head = TupleHead {
             id: live.next_id,
             component: tuple.component(),
             stream: tuple.stream(),
             task: i64::from(tuple.task()),
         };
-        write_tuple(head, Fields(tuple), &mut live.frames)?;
-        live.hold(Held::Tuple(out.defer()));
-        if live.frames.len() >= SEND_BYTES {
-            live.send();
-        }
-        if live.held.len() >= config.max_pending {
-            live.send();
-            live.wait_for_room(config, out);
-        }
+        let mut frame = Vec::new();
+        write_tuple(head, Fields(tuple), &mut frame)?;
+        live.take(Held::Tuple(out.defer()), frame, config.max_pending);
         Ok(Done::Defer)
     }
 
@@ -134,13 +151,14 @@ impl DynBolt for ShellBolt {
     fn tick(&mut self, _out: &mut BoltOutput<'_>) -> Result<(), ComponentError> {
         let tick_secs = self.tick_secs;
         let (config, live) = self.live()?;
-        if live.held.len() >= config.max_pending {
+        if !live.up || live.held.len() >= config.max_pending {
             return Ok(()); // The next tick will do; a child this far behind has enough to read.
         }
         let (id, stream) = (live.next_id, TICK_STREAM);
         let head = TupleHead { id, component: SYSTEM_COMPONENT, stream, task: -1 };
-        write_tuple(head, [tick_secs], &mut live.frames)?;
-        live.hold(Held::Tick);
+        let mut frame = Vec::new();
+        write_tuple(head, [tick_secs], &mut frame)?;
+        live.take(Held::Tick, frame, config.max_pending);
         live.send();
         Ok(())
     }
@@ -153,9 +171,27 @@ impl DynBolt for ShellBolt {
 }
 
 impl Live {
-    fn hold(&mut self, held: Held) {
-        self.held.insert(self.next_id, held);
+    /// Takes one tuple more, to be given to the child at its turn.
+    fn take(&mut self, held: Held, frame: Vec<u8>, max_pending: usize) {
+        self.waiting_bytes += frame.len();
+        self.waiting.push_back(Waiting { id: self.next_id, held, frame });
         self.next_id += 1;
+        self.hand_over(max_pending);
+    }
+
+    /// Gives the child as many of the waiting tuples as it may hold.
+    fn hand_over(&mut self, max_pending: usize) {
+        while self.up
+            && self.held.len() < max_pending
+            && let Some(Waiting { id, held, frame }) = self.waiting.pop_front()
+        {
+            self.waiting_bytes -= frame.len();
+            self.frames.extend_from_slice(&frame);
+            self.held.insert(id, held);
+            if self.frames.len() >= SEND_BYTES {
+                self.send();
+            }
+        }
     }
 
     fn send(&mut self) {
@@ -164,11 +200,20 @@ impl Live {
         }
     }
 
-    fn wait_for_room(&mut self, config: &ShellConfig, out: &mut BoltOutput<'_>) {
-        while self.held.len() >= config.max_pending {
+    fn wait_for_room(
+        &mut self,
+        config: &ShellConfig,
+        out: &mut BoltOutput<'_>,
+    ) -> Result<(), ComponentError> {
+        self.send();
+        while self.waiting_bytes > WAITING_BYTES_MAX {
+            if !self.up {
+                return Err("the child is down, and enough tuples wait for the next one".into());
+            }
             self.link.wait(WAIT);
             self.drain(config, out);
         }
+        Ok(())
     }
 
     /// Works off what the child has said.
@@ -183,6 +228,8 @@ impl Live {
                 self.on_event(event, config, out);
             }
             self.events = events;
+            self.hand_over(config.max_pending);
+            self.send();
         }
         self.spare_the_waiting(config, out);
     }
@@ -206,17 +253,20 @@ impl Live {
             Event::Message(_) => {}
             Event::Started(pid) => {
                 self.complained = false;
+                self.up = true;
                 self.tell(config, ChildChange::Started(pid));
             }
             Event::Lost { reason, was_up } => {
-                self.fail_all(&reason, out);
+                self.up = false;
+                self.fail_held(&reason, out);
                 out.report_error(&reason);
                 self.tell(config, ChildChange::Lost { reason, was_up });
             }
         }
     }
 
-    fn fail_all(&mut self, reason: &str, out: &mut BoltOutput<'_>) {
+    /// The child is gone with what it held; what waits is for the next one.
+    fn fail_held(&mut self, reason: &str, out: &mut BoltOutput<'_>) {
         self.frames.clear();
         for held in std::mem::take(&mut self.held).into_values() {
             if let Held::Tuple(anchor) = held {
@@ -264,9 +314,10 @@ impl Live {
             self.link.send_urgent(&frames);
         }
         if known < emit.anchors.len() {
-            let missing = emit.anchors.iter().find(|id| {
-                number(id).is_none_or(|number| !self.held.contains_key(&number))
-            });
+            let missing = emit
+                .anchors
+                .iter()
+                .find(|id| number(id).is_none_or(|number| !self.held.contains_key(&number)));
             self.complain(config, "anchoring to", &missing.cloned().unwrap_or_default());
         }
         if let Err(error) = sent {
@@ -276,13 +327,7 @@ impl Live {
 
     /// The topology does not take what the child emitted: nothing downstream will see it, so the tuples
     /// that it was made of have failed.
-    fn refused(
-        &mut self,
-        ids: &[u64],
-        text: &str,
-        config: &ShellConfig,
-        out: &mut BoltOutput<'_>,
-    ) {
+    fn refused(&mut self, ids: &[u64], text: &str, config: &ShellConfig, out: &mut BoltOutput<'_>) {
         for id in ids {
             if let Some(Held::Tuple(anchor)) = self.held.remove(id) {
                 out.fail(anchor, text);
@@ -302,7 +347,8 @@ impl Live {
         }
         self.progressed = false;
         self.touch_at = now.after(config.message_timeout / 4);
-        for held in self.held.values().skip(1) {
+        let waiting = self.waiting.iter().map(|waiting| &waiting.held);
+        for held in self.held.values().skip(1).chain(waiting) {
             if let Held::Tuple(anchor) = held {
                 out.reset_timeout(anchor);
             }
