@@ -4,6 +4,8 @@
 //! words and counts its acks. The limit is the client's; what is lost to us is the difference to a driver
 //! that does nothing else.
 
+#![allow(clippy::print_stdout, reason = "the figures are this program's output")]
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 

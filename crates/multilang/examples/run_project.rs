@@ -3,13 +3,15 @@
 //! Log lines go to standard error, the totals to standard output, a component a line:
 //! `id kind tasks emitted executed acked failed`.
 
+#![allow(clippy::print_stdout, reason = "the figures are this program's output")]
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tidemill_multilang::project::{ComponentKind, Options};
-use tidemill_multilang::run::{RunEvent, RunOptions};
+use tidemill_multilang::run::{OnEvent, RunEvent, RunOptions};
 use tidemill_multilang::shell::ChildChange;
 use tidemill_world::World;
 
@@ -21,7 +23,8 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match tidemill_multilang::run(&World::real(), &path, &options, Arc::new(show)) {
+    let on_event: OnEvent = Arc::new(show);
+    match tidemill_multilang::run(&World::real(), &path, &options, &on_event) {
         Ok(totals) => {
             for one in &totals.components {
                 let kind = if one.kind == ComponentKind::Spout { "spout" } else { "bolt" };

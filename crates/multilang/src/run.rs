@@ -174,7 +174,7 @@ pub fn run(
     world: &World,
     path: &Path,
     options: &RunOptions,
-    on_event: OnEvent,
+    on_event: &OnEvent,
 ) -> Result<Totals, RunError> {
     let project = Project::find(path, options.name.as_deref())?;
     let mut spec = load(&project, options.python.as_deref(), options.environment.as_deref())?;
@@ -183,7 +183,7 @@ pub fn run(
     on_event(RunEvent::Loaded(Arc::clone(&spec)));
     let pid_dir = PidDir::make(world)?;
     let starts = Arc::new(Starts::new(options.stop.0.wake.clone()));
-    let surroundings = surroundings(world, &pid_dir, options, &on_event, &starts);
+    let surroundings = surroundings(world, &pid_dir, options, on_event, &starts);
     let topology = topology(&spec, &surroundings)?;
     let engine = Engine::start(world.clone(), EngineConfig::default())?;
     let running = engine.submit(topology)?;

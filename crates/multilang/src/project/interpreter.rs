@@ -1,6 +1,6 @@
 //! Which Python a project runs with.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 /// An interpreter, and how its own commands are found.
@@ -27,10 +27,10 @@ pub fn choose(given: Option<&Path>, active: Option<OsString>, root: &Path) -> Pa
 }
 
 impl Interpreter {
-    /// Variables for the children: what activating the interpreter's virtualenv would set.
-    pub fn env(&self, path: Option<OsString>) -> Vec<(OsString, OsString)> {
+    /// Variables for the children: what activating the interpreter's virtualenv would set, over the given `PATH`.
+    pub fn env(&self, path: Option<&OsStr>) -> Vec<(OsString, OsString)> {
         let mut folders = vec![self.scripts.clone()];
-        folders.extend(path.iter().flat_map(std::env::split_paths));
+        folders.extend(path.into_iter().flat_map(std::env::split_paths));
         let mut env = Vec::new();
         if let Ok(joined) = std::env::join_paths(folders) {
             env.push(("PATH".into(), joined));

@@ -255,7 +255,7 @@ fn commands_are_found_as_storm_finds_them_and_in_the_virtualenv_first() {
     write(&root, "bin/tool", "");
     assert_eq!(run("tool", "a b"), r#"R/bin/tool ["a b"]"#);
     write(&root, "pyvenv.cfg", "");
-    let env = python.env(Some("/usr/bin:/bin".into()));
+    let env = python.env(Some("/usr/bin:/bin".as_ref()));
     assert_eq!(env[0].1.to_string_lossy(), format!("{}/bin:/usr/bin:/bin", root.display()));
     assert_eq!(env[1], ("VIRTUAL_ENV".into(), root.clone().into()));
 }

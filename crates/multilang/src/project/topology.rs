@@ -51,7 +51,7 @@ pub enum TopologyError {
         /// The topology's name.
         name: String,
         /// What is wrong with it.
-        source: BuildError,
+        source: Box<BuildError>,
     },
 }
 
@@ -80,7 +80,10 @@ pub fn topology(
             ComponentKind::Bolt => bolt(&mut builder, component, config)?,
         }
     }
-    builder.build().map_err(|source| TopologyError::Build { name: spec.name.clone(), source })
+    builder.build().map_err(|source| {
+        let source = Box::new(source);
+        TopologyError::Build { name: spec.name.clone(), source }
+    })
 }
 
 /// The options that hold for a component: its own over those of the topology.
@@ -124,7 +127,7 @@ fn shell_config(
 fn child_spec(spec: &TopologySpec, component: &ComponentSpec) -> ChildSpec {
     let cwd = spec.project.source_dir();
     let (program, args) = spec.python.command(&component.command, &component.script, &cwd);
-    let env: Vec<(OsString, OsString)> = spec.python.env(std::env::var_os("PATH"));
+    let env: Vec<(OsString, OsString)> = spec.python.env(std::env::var_os("PATH").as_deref());
     ChildSpec { program, args, cwd, env }
 }
 

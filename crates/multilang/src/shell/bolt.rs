@@ -75,7 +75,7 @@ struct Live {
     /// Frames of held tuples that are not sent yet.
     frames: Vec<u8>,
     events: Vec<Event>,
-    /// The child has acked or failed something since the waiting tuples' time was last put back.
+    /// The child has come up, or acked or failed something, since the waiting tuples' time was last put back.
     progressed: bool,
     touch_at: Moment,
     /// An unknown identifier has been complained of in this life of the child.
@@ -254,6 +254,7 @@ impl Live {
             Event::Started(pid) => {
                 self.complained = false;
                 self.up = true;
+                self.progressed = true;
                 self.tell(config, ChildChange::Started(pid));
             }
             Event::Lost { reason, was_up } => {
