@@ -7,7 +7,7 @@
 #![allow(clippy::print_stdout, reason = "the figures are this program's output")]
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tidemill_multilang::child::{ChildConfig, ChildSpec, Event, Policy, Role, SyncPolicy, open};
 use tidemill_multilang::message::{Context, FromChild, Handshake, TupleHead, write_tuple};
@@ -37,7 +37,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         handshake: Handshake { pid_dir, context, ..Handshake::default() },
         logs: std::sync::Arc::new(|_| {}),
     };
-    let mut link = open(&World::real(), config, Wake::new())?;
+    let world = World::real();
+    let mut link = open(&world, config, Wake::new())?;
     let (mut sent, mut acked, mut events) = (0, 0, Vec::new());
     let mut start = None;
     while acked < TUPLES {
@@ -48,20 +49,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             write_tuple(head, ["elephant"], &mut frames)?;
         }
         if !frames.is_empty() {
-            link.send(frames, WINDOW);
+            link.send(frames, WINDOW, WINDOW);
         }
         link.wait(Duration::from_secs(10));
         link.take(&mut events, WINDOW);
         for event in events.drain(..) {
             match event {
-                Event::Started(_) => start = Some(Instant::now()),
+                Event::Started(_) => start = Some(world.clock().now()),
                 Event::Message(FromChild::Ack(_)) => acked += 1,
                 Event::Message(_) => {}
                 Event::Lost { reason, .. } => return Err(reason.into()),
             }
         }
     }
-    let seconds = start.map_or(0.0, |start| start.elapsed().as_secs_f64());
+    let seconds = start.map_or(0.0, |start| world.clock().now().since(start).as_secs_f64());
     println!("{TUPLES} tuples in {seconds:.2} s: {:.0} a second", TUPLES as f64 / seconds);
     println!("processor time of this process: {}", own_ticks());
     link.close();

@@ -21,9 +21,9 @@ pub use spout::ShellSpout;
 
 use crate::child::{ChildSpec, LogSink, Policy, SyncPolicy};
 
-/// Tuples that a bolt's child may hold unless told otherwise. Enough to keep a client busy at any latency (a
-/// millisecond's worth is fifty); what a child holds when it dies is done again.
-pub const MAX_PENDING: usize = 1000;
+/// Tuples on the way to a bolt's child unless told otherwise, beside those in its pipe. Enough to fill the pipe
+/// again at once; what is on the way when the child dies is done again.
+pub const MAX_PENDING: usize = 256;
 
 /// What the tasks of one shell component share.
 #[derive(Clone)]
@@ -40,7 +40,7 @@ pub struct ShellConfig {
     pub conf: Map<String, Value>,
     /// An existing directory for the files that children name after their process ids.
     pub pid_dir: PathBuf,
-    /// Tuples that a bolt's child may hold before the bolt takes no more.
+    /// Tuples on the way to a bolt's child (`topology.shellbolt.max.pending`); at least one.
     pub max_pending: usize,
     /// The topology's message timeout: tuples that only wait for their turn in the child are kept from it.
     pub message_timeout: Duration,

@@ -1,5 +1,12 @@
 //! Real Python children behind a [`Link`], without an engine: what a component sees.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and tells its parent process by printing"
+)]
+
 mod common;
 
 use std::time::Duration;
@@ -74,7 +81,7 @@ impl Rig {
         let mut out = Vec::new();
         let head = TupleHead { id, component: "spout", stream: "default", task: 1 };
         write_tuple(head, [value], &mut out).unwrap();
-        self.link.send(out, 1);
+        self.link.send(out, 1, 1);
     }
 
     fn expect_emit(&mut self, id: &str, value: &str) {
@@ -87,13 +94,14 @@ impl Rig {
     }
 
     fn wait_for_log(&self, part: &str) -> String {
-        let deadline = std::time::Instant::now() + PATIENCE;
+        let clock = World::real().clock_arc();
+        let deadline = clock.now().after(PATIENCE);
         loop {
             if let Some(line) = self.logs.find(part) {
                 return line.text;
             }
             let texts = self.logs.texts();
-            assert!(std::time::Instant::now() < deadline, "no line with {part:?}: {texts:#?}");
+            assert!(clock.now() < deadline, "no line with {part:?}: {texts:#?}");
             std::thread::yield_now();
         }
     }
@@ -353,7 +361,7 @@ fn helper_that_holds_a_child() {
     let pid = rig.started();
     rig.wait_for_log("deaf now");
     println!("holding {pid}");
-    std::thread::sleep(Duration::from_secs(600));
+    Wake::new().wait(Some(Duration::from_secs(600)));
 }
 
 #[test]
@@ -371,9 +379,10 @@ fn killing_us_with_9_leaves_no_child() {
     assert!(is_alive(pid));
     holder.kill().unwrap(); // SIGKILL: nothing of ours runs any more.
     holder.wait().unwrap();
-    let deadline = std::time::Instant::now() + PATIENCE;
+    let clock = World::real().clock_arc();
+    let deadline = clock.now().after(PATIENCE);
     while is_alive(pid) {
-        assert!(std::time::Instant::now() < deadline, "child {pid} outlived its parent");
+        assert!(clock.now() < deadline, "child {pid} outlived its parent");
         std::thread::yield_now();
     }
 }

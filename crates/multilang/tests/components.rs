@@ -2,11 +2,18 @@
 //!
 //! The measure is always the same: every root is acked, and everything the roots carried has arrived.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and tells its parent process by printing"
+)]
+
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::{Logs, Scratch, hand};
 use serde_json::{Value as Json, json};
@@ -193,12 +200,13 @@ impl Rig {
     ) -> TopologyStats {
         let engine = Engine::start(World::real(), EngineConfig::default()).unwrap();
         let running = engine.submit(builder.build().unwrap()).unwrap();
-        let deadline = Instant::now() + PATIENCE;
+        let clock = World::real().clock_arc();
+        let deadline = clock.now().after(PATIENCE);
         while !over(&running) {
             during();
             let texts = self.logs.texts();
             let last = &texts[texts.len().saturating_sub(20)..];
-            assert!(Instant::now() < deadline, "{:#?}\n{last:#?}", running.stats());
+            assert!(clock.now() < deadline, "{:#?}\n{last:#?}", running.stats());
             std::thread::yield_now();
         }
         running.kill(Duration::from_secs(5));

@@ -309,8 +309,9 @@ impl ChildThread {
         if self.life.is_running() {
             let mut state = self.shared.lock();
             self.out.append(&mut state.urgent);
+            drop(state);
             if self.out.is_empty()
-                && let Some(frames) = state.queue.pop_front()
+                && let Some(frames) = self.shared.next_frames()
             {
                 self.out = frames;
             }
@@ -345,8 +346,7 @@ impl ChildThread {
         let unsent = self.written < self.out.len();
         let mut state = self.shared.lock();
         let held_back = state.hold_back();
-        let work =
-            !state.queue.is_empty() || !state.urgent.is_empty() || !state.commands.is_empty();
+        let work = state.has_frames() || !state.commands.is_empty();
         // What came between the look at the orders and this lock must not be slept over.
         let hurry = (work && !unsent && self.life.is_running())
             || (state.stop && !self.stopping)

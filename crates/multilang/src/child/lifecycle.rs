@@ -286,7 +286,9 @@ impl Lifecycle {
     ) {
         self.alive(now);
         match message {
-            FromChild::Log { level, text } => effects.push(Effect::Log(level, text)),
+            FromChild::Log { level, text } => {
+                effects.push(Effect::Log(self.level_now(level), text));
+            }
             FromChild::Error(text) => {
                 self.last_words = Some(text.trim_end().lines().last().unwrap_or_default().into());
                 effects.push(Effect::Log(Level::Error, text));
@@ -323,7 +325,15 @@ impl Lifecycle {
     pub(crate) fn on_text(&mut self, line: String, now: Moment, effects: &mut Vec<Effect>) {
         self.alive(now);
         self.last_words = Some(line.trim().to_owned());
-        effects.push(Effect::Log(Level::Info, line));
+        effects.push(Effect::Log(self.level_now(Level::Info), line));
+    }
+
+    /// Every client has something to say about the end of its input, which is no news to us.
+    fn level_now(&self, level: Level) -> Level {
+        match (&self.phase, level) {
+            (Phase::Stopping { .. }, Level::Info) => Level::Debug,
+            _ => level,
+        }
     }
 
     /// A message has come that cannot be read. What it said is lost, so the child is replaced and what it

@@ -59,8 +59,14 @@ pub(super) struct State {
     pub(super) life: u64,
     /// Frames that go before those in `queue`.
     pub(super) urgent: Vec<u8>,
-    /// Runs of whole frames.
-    pub(super) queue: VecDeque<Vec<u8>>,
+    /// Runs of whole frames, each with the number of tuples in it.
+    queue: VecDeque<(Vec<u8>, usize)>,
+    /// Tuples in `queue`.
+    queued: usize,
+    /// The component waits for `queued` to fall to this.
+    wanted: Option<usize>,
+    /// It has fallen to that.
+    room: bool,
     pub(super) commands: Vec<SpoutCommand>,
     pub(super) credit: Option<usize>,
     /// Tuples that the child holds or will.
@@ -118,6 +124,8 @@ impl Shared {
         state.life += 1;
         state.urgent.clear();
         state.queue.clear();
+        state.queued = 0;
+        state.wanted = None;
         state.outstanding = 0;
         state
             .commands
@@ -126,6 +134,21 @@ impl Shared {
         drop(state);
         self.changed.notify_all();
         self.component.notify();
+    }
+
+    /// The next run of frames to write.
+    pub(super) fn next_frames(&self) -> Option<Vec<u8>> {
+        let mut state = self.lock();
+        let (frames, tuples) = state.queue.pop_front()?;
+        state.queued = state.queued.saturating_sub(tuples);
+        if state.wanted.is_some_and(|wanted| state.queued <= wanted) {
+            state.wanted = None;
+            state.room = true;
+            drop(state);
+            self.changed.notify_all();
+            self.component.notify();
+        }
+        Some(frames)
     }
 
     pub(super) fn end(&self) {
@@ -141,6 +164,11 @@ impl State {
     fn publish(&mut self, events: &mut Vec<Event>, bytes: usize) {
         self.events.append(events);
         self.events_bytes += bytes;
+    }
+
+    /// Whether frames wait to be written.
+    pub(super) fn has_frames(&self) -> bool {
+        !self.queue.is_empty() || !self.urgent.is_empty()
     }
 
     /// Whether the component is so far behind that no more is to be read.
@@ -168,15 +196,26 @@ impl Link {
         Self { shared, handle: Some(handle), life: 0 }
     }
 
-    /// Sends whole frames after those already waiting. `outstanding` is the number of tuples that the child
-    /// then has to ack.
-    pub fn send(&self, frames: Vec<u8>, outstanding: usize) {
+    /// Sends whole frames with `tuples` tuples in them, after those already waiting. `outstanding` is the
+    /// number of tuples that the child then has to ack.
+    pub fn send(&self, frames: Vec<u8>, tuples: usize, outstanding: usize) {
         let mut state = self.shared.lock();
         if state.life == self.life {
-            state.queue.push_back(frames);
+            state.queue.push_back((frames, tuples));
+            state.queued += tuples;
             state.outstanding = outstanding;
         }
         self.shared.ring(state);
+    }
+
+    /// How many more tuples may be sent so that no more than `limit` wait for the child to read. If none, the
+    /// component is woken once half of them are gone.
+    pub fn room(&self, limit: usize) -> usize {
+        let mut state = self.shared.lock();
+        let room = limit.saturating_sub(state.queued);
+        state.room = false;
+        state.wanted = (room == 0).then_some(limit / 2);
+        room
     }
 
     /// Sends frames ahead of those waiting: answers that the child waits for.
@@ -225,11 +264,11 @@ impl Link {
         self.shared.lock().events.is_empty()
     }
 
-    /// Blocks until something has happened, at most for `timeout`. Only for a component with a thread of
+    /// Blocks until something has happened or there is room again, at most for `timeout`. Only for a component with a thread of
     /// its own.
     pub fn wait(&self, timeout: Duration) {
         let state = self.shared.lock();
-        let quiet = |state: &mut State| state.events.is_empty() && !state.ended;
+        let quiet = |state: &mut State| state.events.is_empty() && !state.room && !state.ended;
         drop(self.shared.changed.wait_timeout_while(state, timeout, quiet));
     }
 

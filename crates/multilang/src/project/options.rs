@@ -18,7 +18,7 @@ pub const MESSAGE_TIMEOUT_SECS: &str = "topology.message.timeout.secs";
 pub const MAX_SPOUT_PENDING: &str = "topology.max.spout.pending";
 /// Storm's name for the number of ackers; 0 turns acking off.
 pub const ACKERS: &str = "topology.acker.executors";
-/// Storm's name for the tuples that a shell bolt may hold.
+/// Storm's name for the tuples that may be on the way to a shell bolt's child.
 pub const SHELLBOLT_MAX_PENDING: &str = "topology.shellbolt.max.pending";
 /// Storm's name for the seconds after which a silent child is replaced.
 pub const SUBPROCESS_TIMEOUT_SECS: &str = "topology.subprocess.timeout.secs";

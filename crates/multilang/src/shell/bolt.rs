@@ -4,10 +4,12 @@
 //!
 //! * Each tuple is deferred with its anchor until the child acks or fails it. When the child is lost, all that
 //!   it held is failed, so the engine sends it again: a tuple is never lost with a process.
-//! * The child holds a bounded number of tuples, so that little is done again when it dies. The others wait
-//!   here, already written down; a new child gets them, and their message timeout is put back as
-//!   long as the child gets on. When what waits outgrows its bound, `execute` itself waits, working off what the child
-//!   says meanwhile; so the bolt must be declared `.blocking()`.
+//! * How many tuples a child keeps is its own affair (a batching bolt keeps all until a tick), but only a bounded
+//!   number is on the way to it. The others wait here, already written down; a new child gets them,
+//!   and their message timeout is put back as long as the child gets on. When what waits outgrows its
+//!   bound, `execute` itself waits, working off what the child says meanwhile; so the bolt must be declared
+//!   `.blocking()`.
+//! * Ticks never wait: a full batching bolt would wait for them.
 //! * The client is believed as far as possible: acks of unknown tuples and anchors that are gone are noted and
 //!   passed over. An emit that the topology refuses fails the tuples that it was made of, because
 //!   what it said would be lost.
@@ -72,8 +74,11 @@ struct Live {
     waiting: VecDeque<Waiting>,
     waiting_bytes: usize,
     next_id: u64,
-    /// Frames of held tuples that are not sent yet.
+    /// Frames of held tuples that are not sent yet, and their number.
     frames: Vec<u8>,
+    unsent: usize,
+    /// How many more tuples may be on the way to the child.
+    room: usize,
     events: Vec<Event>,
     /// The child has come up, or acked or failed something, since the waiting tuples' time was last put back.
     progressed: bool,
@@ -108,6 +113,8 @@ impl DynBolt for ShellBolt {
             waiting_bytes: 0,
             next_id: 1,
             frames: Vec::new(),
+            unsent: 0,
+            room: 0,
             events: Vec::new(),
             progressed: false,
             touch_at: Moment(0),
@@ -150,15 +157,16 @@ impl DynBolt for ShellBolt {
 
     fn tick(&mut self, _out: &mut BoltOutput<'_>) -> Result<(), ComponentError> {
         let tick_secs = self.tick_secs;
-        let (config, live) = self.live()?;
-        if !live.up || live.held.len() >= config.max_pending {
-            return Ok(()); // The next tick will do; a child this far behind has enough to read.
+        let live = self.live()?.1;
+        if !live.up {
+            return Ok(());
         }
         let (id, stream) = (live.next_id, TICK_STREAM);
         let head = TupleHead { id, component: SYSTEM_COMPONENT, stream, task: -1 };
-        let mut frame = Vec::new();
-        write_tuple(head, [tick_secs], &mut frame)?;
-        live.take(Held::Tick, frame, config.max_pending);
+        write_tuple(head, [tick_secs], &mut live.frames)?;
+        live.next_id += 1;
+        live.held.insert(id, Held::Tick);
+        live.unsent += 1;
         live.send();
         Ok(())
     }
@@ -179,12 +187,19 @@ impl Live {
         self.hand_over(max_pending);
     }
 
-    /// Gives the child as many of the waiting tuples as it may hold.
+    /// Sends the child as many of the waiting tuples as may be on the way to it.
     fn hand_over(&mut self, max_pending: usize) {
-        while self.up
-            && self.held.len() < max_pending
-            && let Some(Waiting { id, held, frame }) = self.waiting.pop_front()
-        {
+        while self.up && !self.waiting.is_empty() {
+            if self.room == 0 {
+                self.send();
+                self.room = self.link.room(max_pending);
+                if self.room == 0 {
+                    return;
+                }
+            }
+            let Some(Waiting { id, held, frame }) = self.waiting.pop_front() else { return };
+            self.room -= 1;
+            self.unsent += 1;
             self.waiting_bytes -= frame.len();
             self.frames.extend_from_slice(&frame);
             self.held.insert(id, held);
@@ -196,7 +211,8 @@ impl Live {
 
     fn send(&mut self) {
         if !self.frames.is_empty() {
-            self.link.send(std::mem::take(&mut self.frames), self.held.len());
+            let tuples = std::mem::take(&mut self.unsent);
+            self.link.send(std::mem::take(&mut self.frames), tuples, self.held.len());
         }
     }
 
@@ -228,9 +244,9 @@ impl Live {
                 self.on_event(event, config, out);
             }
             self.events = events;
-            self.hand_over(config.max_pending);
-            self.send();
         }
+        self.hand_over(config.max_pending);
+        self.send();
         self.spare_the_waiting(config, out);
     }
 
@@ -254,6 +270,7 @@ impl Live {
             Event::Started(pid) => {
                 self.complained = false;
                 self.up = true;
+                self.room = 0;
                 self.progressed = true;
                 self.tell(config, ChildChange::Started(pid));
             }
@@ -269,6 +286,7 @@ impl Live {
     /// The child is gone with what it held; what waits is for the next one.
     fn fail_held(&mut self, reason: &str, out: &mut BoltOutput<'_>) {
         self.frames.clear();
+        self.unsent = 0;
         for held in std::mem::take(&mut self.held).into_values() {
             if let Held::Tuple(anchor) = held {
                 out.fail(anchor, reason);

@@ -175,6 +175,8 @@ fn stopping_gets_harder_until_the_child_is_gone() {
     let mut effects = Vec::new();
     rig.life.stop(rig.now, &mut effects);
     assert_eq!(effects, [Effect::CloseInput]);
+    let last_word = FromChild::Log { level: Level::Info, text: "parent went away".into() };
+    assert!(matches!(rig.say(last_word)[..], [Effect::Log(Level::Debug, _)]));
     assert_eq!(rig.tick(SECOND, true), [Effect::Terminate]);
     assert_eq!(rig.tick(2 * SECOND, true), [Effect::Kill]);
     let mut effects = Vec::new();
