@@ -469,17 +469,16 @@ impl PartitionWriter {
 impl ActiveFile {
     fn open(disk: &dyn Disk, path: &Path, position: u64) -> io::Result<Self> {
         let file = disk.open(path, OpenHow::Direct)?;
+        if file.len()? < position {
+            let what = "the log file is shorter than what was written to it";
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, what));
+        }
         let direct = file.is_direct();
         let mut partial = Vec::new();
         if direct {
             let block = BLOCK_BYTES as u64;
             partial.resize(usize::try_from(position % block).unwrap_or(0), 0);
-            if file.read_at(&mut partial, position - position % block)? < partial.len() {
-                return Err(io::Error::new(
-                    io::ErrorKind::UnexpectedEof,
-                    "the log file is too short",
-                ));
-            }
+            file.read_at(&mut partial, position - position % block)?;
         }
         Ok(Self { file, direct, partial, at: position })
     }
