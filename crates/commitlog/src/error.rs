@@ -107,7 +107,8 @@ pub enum TopicError {
     /// The log is closed.
     #[error("the log is closed")]
     Closed,
-    /// The disk refused. A half-made topic is removed at the next open, a half-deleted one too.
+    /// The disk refused. What is half made or half deleted is removed before the
+    /// next topic is made or deleted, or when the log is opened again.
     #[error("topic folder cannot be changed: {path}: {source}", path = path.display())]
     Io {
         /// On what.

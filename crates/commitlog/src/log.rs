@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tidemill_world::{Disk, Driver, DriverHandle, Lock, Step, Waiting, Wake, World};
 
@@ -32,8 +32,9 @@ struct Inner {
     core: Arc<Core>,
     writer: Arc<Mutex<Writer>>,
     thread: Mutex<Option<DriverHandle>>,
-    /// Held while a topic is made or deleted.
-    topics_turn: Mutex<()>,
+    /// Held while a topic is made or deleted. Holds those whose making or deleting failed half-way: what is
+    /// left of them is removed before anything else is made or deleted.
+    topics_turn: Mutex<Vec<TopicInfo>>,
 }
 
 impl std::fmt::Debug for Log {
@@ -81,20 +82,20 @@ impl Log {
     pub fn create_topic(&self, name: &str, config: TopicConfig) -> Result<TopicInfo, TopicError> {
         check_topic_name(name)?;
         config.check()?;
-        let _turn = self.0.topics_turn.lock().unwrap_or_else(PoisonError::into_inner);
         let core = &self.0.core;
-        if core.queue.is_closed() {
-            return Err(TopicError::Closed);
-        }
+        let mut unfinished = self.0.topics_turn()?;
         if let Some(topic) = core.topic(name) {
             return Err(TopicError::Exists(Arc::clone(&topic.info.name)));
         }
         let info = TopicInfo { name: name.into(), id: new_id(&core.world), config };
-        topics::create(core.world.disk(), &core.config.dir, &info, core.epoch.get())?;
-        let topic = open_topic(core, info.clone(), &Known::default())
-            .map_err(|(path, source)| TopicError::Io { path, source })?;
-        core.insert(topic);
-        Ok(info)
+        topics::clear_strays(core.world.disk(), &core.config.dir, &info)?;
+        match make_topic(core, &info) {
+            Ok(()) => Ok(info),
+            Err(error) => {
+                unfinished.push(info);
+                Err(error)
+            }
+        }
     }
 
     /// Makes a topic, or returns what is there under its name, whatever its settings.
@@ -119,15 +120,13 @@ impl Log {
         let core = &self.0.core;
         let (disk, dir) = (core.world.disk(), &core.config.dir);
         let folders = {
-            let _turn = self.0.topics_turn.lock().unwrap_or_else(PoisonError::into_inner);
-            if core.queue.is_closed() {
-                return Err(TopicError::Closed);
-            }
+            let mut unfinished = self.0.topics_turn()?;
             let topic = core.topic(name).ok_or_else(|| TopicError::Unknown(name.to_owned()))?;
             topics::begin_delete(disk, dir, &topic.info)?;
             core.remove(name);
             topic.partitions.iter().for_each(|partition| retire(core, partition));
-            topics::finish_delete(disk, dir, &topic.info)?
+            topics::finish_delete(disk, dir, &topic.info)
+                .inspect_err(|_| unfinished.push((*topic.info).clone()))?
         };
         for folder in folders {
             disk.remove_dir_all(&folder).map_err(TopicError::io(folder))?;
@@ -164,6 +163,23 @@ impl Log {
 }
 
 impl Inner {
+    /// The right to make or delete a topic, after removing what earlier attempts left.
+    fn topics_turn(&self) -> Result<MutexGuard<'_, Vec<TopicInfo>>, TopicError> {
+        let mut unfinished = self.topics_turn.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.core.queue.is_closed() {
+            return Err(TopicError::Closed);
+        }
+        let (disk, dir) = (self.core.world.disk(), &self.core.config.dir);
+        while let Some(info) = unfinished.last() {
+            topics::begin_delete(disk, dir, info)?;
+            for folder in topics::finish_delete(disk, dir, info)? {
+                disk.remove_dir_all(&folder).map_err(TopicError::io(folder))?;
+            }
+            unfinished.pop();
+        }
+        Ok(unfinished)
+    }
+
     fn close(&self) -> Result<(), CloseError> {
         self.core.queue.close();
         if IN_WRITER.get() {
@@ -236,6 +252,14 @@ fn new_id(world: &World) -> TopicId {
         }
     }
     TopicId(id)
+}
+
+fn make_topic(core: &Core, info: &TopicInfo) -> Result<(), TopicError> {
+    topics::create(core.world.disk(), &core.config.dir, info, core.epoch.get())?;
+    let topic = open_topic(core, info.clone(), &Known::default())
+        .map_err(|(path, source)| TopicError::Io { path, source })?;
+    core.insert(topic);
+    Ok(())
 }
 
 /// Ends a partition whose topic is deleted.

@@ -1,11 +1,12 @@
 //! Topics on the disk: one file of settings each, and a folder per partition.
 //!
 //! The file `.topics/<id>.topic` is what makes a topic exist. It is written after the partition folders are there
-//! and durable, and it says `deleting` before the first of them goes, so that a crash at any point leaves
-//! a whole topic or none once the log is opened again:
+//! and durable, and it is renamed before the first of them goes (which needs no room on a full disk), so that a crash
+//! at any point leaves a whole topic or none once the log is opened again:
 //!
 //! * made: folders under a passing name (`*.creating`) → renamed → folder synced → topic file;
-//! * deleted: topic file says `deleting` → folders renamed (`*-delete`) → topic file removed → folders removed.
+//! * deleted: topic file renamed (`*.deleting`) → folders renamed (`*-delete`) → topic file removed → folders
+//!   removed.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -28,14 +29,18 @@ pub(crate) struct TopicFile {
     pub(crate) deleting: bool,
 }
 
-fn topic_path(dir: &Path, id: TopicId) -> PathBuf {
-    dir.join(TOPICS).join(format!("{id}.topic"))
+/// How the name of the file of a topic ends that exists.
+const LIVE: &str = ".topic";
+/// How it ends once the topic is being deleted.
+const DELETING: &str = ".deleting";
+
+fn topic_path(dir: &Path, id: TopicId, end: &str) -> PathBuf {
+    dir.join(TOPICS).join(format!("{id}{end}"))
 }
 
-fn encode(info: &TopicInfo, deleting: bool) -> String {
+fn encode(info: &TopicInfo) -> String {
     let TopicInfo { name, id, config } = info;
     let optional = |value: Option<String>| value.unwrap_or_else(|| "none".into());
-    let state = if deleting { "deleting" } else { "live" };
     let durability = match config.durability {
         Durability::Synced => "synced",
         Durability::Written => "written",
@@ -45,7 +50,7 @@ fn encode(info: &TopicInfo, deleting: bool) -> String {
         TimestampType::LogAppendTime => "log-append",
     };
     format!(
-        "version: 0\ntopic_id: {id}\nname: {name}\nstate: {state}\npartitions: {}\n\
+        "version: 0\ntopic_id: {id}\nname: {name}\npartitions: {}\n\
          retention_ms: {}\nretention_bytes: {}\nsegment_bytes: {}\nmax_message_bytes: {}\n\
          durability: {durability}\ncompact: {}\ntimestamps: {timestamps}\n",
         config.partitions,
@@ -57,7 +62,7 @@ fn encode(info: &TopicInfo, deleting: bool) -> String {
     )
 }
 
-fn parse(text: &str) -> Option<TopicFile> {
+fn parse(text: &str) -> Option<TopicInfo> {
     let field = |name: &str| {
         let lines = text.lines().filter_map(|line| line.split_once(": "));
         lines.filter(|(key, _)| *key == name).map(|(_, value)| value).next()
@@ -87,13 +92,8 @@ fn parse(text: &str) -> Option<TopicFile> {
         },
     };
     config.check().ok()?;
-    let deleting = match field("state")? {
-        "live" => false,
-        "deleting" => true,
-        _ => return None,
-    };
     let (id, name) = (TopicId::parse(field("topic_id")?)?, Arc::from(field("name")?));
-    Some(TopicFile { info: TopicInfo { name, id, config }, deleting })
+    Some(TopicInfo { name, id, config })
 }
 
 /// All topic files. An error names the file.
@@ -101,16 +101,18 @@ pub(crate) fn load(disk: &dyn Disk, dir: &Path) -> Result<Vec<TopicFile>, (PathB
     let folder = dir.join(TOPICS);
     let entries = disk.list(&folder).map_err(|error| (folder.clone(), error))?;
     let mut topics = Vec::new();
-    for entry in entries.iter().filter(|entry| entry.name.ends_with(".topic")) {
+    let is_topic = |name: &str| name.ends_with(LIVE) || name.ends_with(DELETING);
+    for entry in entries.iter().filter(|entry| is_topic(&entry.name)) {
         let path = folder.join(&entry.name);
         let text = read_text(disk, &path).map_err(|error| (path.clone(), error))?;
-        let topic = text.as_deref().and_then(parse);
-        topics.push(topic.ok_or_else(|| (path, malformed("a setting is missing or wrong")))?);
+        let info = text.as_deref().and_then(parse);
+        let info = info.ok_or_else(|| (path, malformed("a setting is missing or wrong")))?;
+        topics.push(TopicFile { info, deleting: entry.name.ends_with(DELETING) });
     }
     Ok(topics)
 }
 
-/// Makes a topic, durably.
+/// Makes a topic, durably. Its folders must be [clear](clear_strays).
 pub(crate) fn create(
     disk: &dyn Disk,
     dir: &Path,
@@ -119,17 +121,26 @@ pub(crate) fn create(
 ) -> Result<(), TopicError> {
     let io = |error| TopicError::io(dir)(error);
     for index in 0..info.config.partitions {
-        clear_stray(disk, &dir.join(partition_folder(&info.name, index)))?;
-        create_partition(disk, &passing_folder(dir, info, index, CREATING), info.id, epoch)
-            .map_err(io)?;
+        let folder = passing_folder(dir, info, index, CREATING);
+        create_partition(disk, &folder, info.id, epoch).map_err(io)?;
     }
     for index in 0..info.config.partitions {
         let target = dir.join(partition_folder(&info.name, index));
         disk.rename(&passing_folder(dir, info, index, CREATING), &target).map_err(io)?;
     }
     disk.sync_dir(dir).map_err(io)?;
-    let path = topic_path(dir, info.id);
-    disk.replace(&path, encode(info, false).as_bytes()).map_err(TopicError::io(path))
+    let path = topic_path(dir, info.id, LIVE);
+    disk.replace(&path, encode(info).as_bytes()).map_err(TopicError::io(path))
+}
+
+/// Sees to it that no folder is in the way of a new topic.
+pub(crate) fn clear_strays(
+    disk: &dyn Disk,
+    dir: &Path,
+    info: &TopicInfo,
+) -> Result<(), TopicError> {
+    (0..info.config.partitions)
+        .try_for_each(|index| clear_stray(disk, &dir.join(partition_folder(&info.name, index))))
 }
 
 /// The name of a partition's folder before and after its life.
@@ -160,22 +171,29 @@ fn create_partition(disk: &dyn Disk, folder: &Path, id: TopicId, epoch: i32) -> 
     write_epochs(disk, &folder.join(LEADER_EPOCHS), &[EpochStart { epoch, offset: 0 }])
 }
 
-/// The point of no return of a deletion.
+/// Begins a deletion; [`finish_delete`] must follow before anything else is done under the topic's name. Does
+/// nothing to a topic whose file was never made, or whose deletion was begun before.
 pub(crate) fn begin_delete(
     disk: &dyn Disk,
     dir: &Path,
     info: &TopicInfo,
 ) -> Result<(), TopicError> {
-    let path = topic_path(dir, info.id);
-    disk.replace(&path, encode(info, true).as_bytes()).map_err(TopicError::io(path))
+    let path = topic_path(dir, info.id, LIVE);
+    match disk.rename(&path, &topic_path(dir, info.id, DELETING)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(TopicError::io(path)(error)),
+        _ => Ok(()),
+    }
 }
 
-/// Takes the folders out of the way and the topic off the list; returns the folders to remove.
+/// Takes the folders out of the way and the topic off the list, once its end is durable; returns the folders to
+/// remove.
 pub(crate) fn finish_delete(
     disk: &dyn Disk,
     dir: &Path,
     info: &TopicInfo,
 ) -> Result<Vec<PathBuf>, TopicError> {
+    let topics = dir.join(TOPICS);
+    disk.sync_dir(&topics).map_err(TopicError::io(&topics))?;
     let io = |error| TopicError::io(dir)(error);
     let mut folders = Vec::new();
     for index in 0..info.config.partitions {
@@ -187,8 +205,11 @@ pub(crate) fn finish_delete(
         }
     }
     disk.sync_dir(dir).map_err(io)?;
-    disk.remove_file(&topic_path(dir, info.id)).map_err(io)?;
-    disk.sync_dir(&dir.join(TOPICS)).map_err(io)?;
+    match disk.remove_file(&topic_path(dir, info.id, DELETING)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
+        _ => {}
+    }
+    disk.sync_dir(&topics).map_err(io)?;
     Ok(folders)
 }
 

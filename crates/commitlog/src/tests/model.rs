@@ -6,14 +6,17 @@
 //! 2. what was answered as synced is there, at its offset, after any crash;
 //! 3. what a reader of a synced topic has seen stays;
 //! 4. what was refused never appears; what was neither refused nor confirmed may or may not;
-//! 5. log start, and the high watermark without a crash, never go back.
+//! 5. a deleted topic does not come back, and one made anew inherits nothing;
+//! 6. log start, and the high watermark without a crash, never go back.
 
 use proptest::prelude::*;
 use tidemill_world::sim::Simulation;
 
 use super::{Answer, batch, config, submit, take};
 use crate::batch::records;
-use crate::{Acks, AppendError, Durability, Log, OpenError, Partition, ReadError, TopicConfig};
+use crate::{
+    Acks, AppendError, Durability, Log, OpenError, Partition, ReadError, TopicConfig, TopicId,
+};
 
 #[derive(Clone, Debug)]
 enum Action {
@@ -23,6 +26,7 @@ enum Action {
     Read { bytes_max: usize },
     Advance { ms: u64 },
     DeleteRecords { partition: i32, part: u8 },
+    DeleteTopic { partition: i32 },
     Reopen,
     Restart,
     Crash,
@@ -50,6 +54,7 @@ fn action() -> impl Strategy<Value = Action> {
         3 => (1..2000u64).prop_map(|ms| Action::Advance { ms }),
         1 => (0..2, any::<u8>())
             .prop_map(|(partition, part)| Action::DeleteRecords { partition, part }),
+        1 => (0..2).prop_map(|partition| Action::DeleteTopic { partition }),
         2 => Just(Action::Reopen),
         1 => Just(Action::Restart),
         3 => Just(Action::Crash),
@@ -80,6 +85,8 @@ struct Model {
     high_watermark: i64,
     epoch: i32,
     is_synced: bool,
+    id: Option<TopicId>,
+    is_deleted: bool,
 }
 
 struct Run {
@@ -96,17 +103,31 @@ impl Run {
     fn new(seed: u64) -> Self {
         let simulation = Simulation::new(seed);
         let log = Log::open(simulation.world(), config()).unwrap();
+        let models = [Model::new(0), Model::new(1)];
+        let mut run = Self { simulation, log: Some(log), models, next_id: 1 };
+        run.make_topics();
+        run
+    }
+
+    /// Makes the topics that are not there and forgets what was known of their predecessors. A fault may
+    /// keep one from being made; then the next call tries again.
+    fn make_topics(&mut self) {
+        let Some(log) = &self.log else { return };
         let synced = TopicConfig { retention_ms: None, ..TopicConfig::default() };
         let written = TopicConfig {
             durability: Durability::Written,
             retention_bytes: Some(40 << 10),
             ..synced.clone()
         };
-        log.create_topic(TOPICS[0], synced).unwrap();
-        log.create_topic(TOPICS[1], written).unwrap();
-        let mut models = [Model::default(), Model::default()];
-        models[0].is_synced = true;
-        Self { simulation, log: Some(log), models, next_id: 1 }
+        for (index, config) in [synced, written].into_iter().enumerate() {
+            let model = &mut self.models[index];
+            let there = log.topic(TOPICS[index]).map(|topic| topic.id);
+            assert!(!model.is_deleted || there != model.id, "a deleted topic came back");
+            let there = there.or_else(|| Some(log.create_topic(TOPICS[index], config).ok()?.id));
+            if there.is_some() && there != model.id {
+                *model = Model { id: there, ..Model::new(index) };
+            }
+        }
     }
 
     fn partition(&self, index: i32) -> Option<Partition> {
@@ -129,6 +150,7 @@ impl Run {
                 self.simulation.clock().advance(std::time::Duration::from_millis(ms));
             }
             Action::DeleteRecords { partition, part } => self.delete_records(partition, part),
+            Action::DeleteTopic { partition } => self.delete_topic(partition),
             Action::Reopen => self.reopen(),
             Action::Restart => self.restart(),
             Action::Crash => self.crash(),
@@ -141,6 +163,8 @@ impl Run {
             }
             Action::Free => self.simulation.disk().set_capacity(u64::MAX),
         }
+        self.crash_if_down();
+        self.make_topics();
         self.crash_if_down();
     }
 
@@ -166,6 +190,14 @@ impl Run {
         if partition.delete_records(offset).is_ok() {
             let model = &mut self.models[usize::try_from(index).unwrap()];
             model.log_start = model.log_start.max(offset);
+        }
+    }
+
+    fn delete_topic(&mut self, index: i32) {
+        let Some(log) = &self.log else { return };
+        let index = usize::try_from(index).unwrap();
+        if log.delete_topic(TOPICS[index]).is_ok() {
+            self.models[index].is_deleted = true;
         }
     }
 
@@ -266,6 +298,10 @@ fn read_all(partition: &Partition, bytes_max: usize) -> Vec<(i64, u64, u32)> {
 }
 
 impl Model {
+    fn new(index: usize) -> Self {
+        Self { is_synced: index == 0, ..Self::default() }
+    }
+
     fn check(&mut self, partition: &Partition, bytes_max: usize) {
         let start = partition.log_start_offset();
         assert!(start >= self.log_start, "the log start went back from {}", self.log_start);
@@ -339,6 +375,7 @@ proptest! {
         run.crash_if_down();
         run.check(5_000);
         run.crash();
+        run.make_topics();
         run.check(5_000);
         // It still works.
         for index in 0..2 {
