@@ -9,8 +9,8 @@ use crate::encode::TupleWriter;
 use crate::roots::RootId;
 
 /// Tuples in a batch before it counts as full. Measured: from 256 on, the hand-over costs less than the
-/// tuples; more only adds latency and cache misses.
-pub(crate) const BATCH_TUPLES: usize = 512;
+/// tuples; more only adds latency and cache misses. Tests cross batches all the time.
+pub(crate) const BATCH_TUPLES: usize = if cfg!(test) { 4 } else { 512 };
 /// Bytes in a batch before it counts as full: with the ring's length it bounds what an edge may hold.
 pub(crate) const BATCH_BYTES: usize = 32 * 1024;
 /// A batch that one huge tuple blew up gives its memory back instead of keeping it for ever.

@@ -23,6 +23,11 @@ pub const DEAD_LETTER_FIELDS: [&str; 5] = ["id", "reason", "attempts", "stream",
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamIndex(pub(crate) usize);
 
+impl StreamIndex {
+    /// The stream named [`DEFAULT_STREAM`], if the component declares one.
+    pub const DEFAULT: Self = Self(usize::MAX);
+}
+
 /// One stream that a task receives.
 #[derive(Clone, Debug)]
 pub struct InputStream {

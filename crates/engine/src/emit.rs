@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use tidemill_world::Moment;
 
-use crate::context::{DEFAULT_STREAM, StreamIndex};
+use crate::context::StreamIndex;
 use crate::encode::{TupleWriter, encoded_len};
 use crate::error::{EmitError, TUPLE_BYTES_MAX};
 use crate::policy::MessageId;
@@ -156,8 +156,7 @@ impl SpoutOutput<'_> {
         id: impl Into<Option<MessageId>>,
         values: &[Value<'_>],
     ) -> Result<(), EmitError> {
-        let stream = default_stream(self.streams, &self.state.task)?;
-        self.emit_to(stream, id, values)
+        self.emit_to(StreamIndex::DEFAULT, id, values)
     }
 
     /// Emits on a stream of this component.
@@ -209,14 +208,14 @@ impl SpoutOutput<'_> {
         values: &[Value<'_>],
         told: bool,
     ) -> Result<(), EmitError> {
-        check(self.streams, &self.state.task, index, direct, values)?;
-        let stream = &mut self.streams.list[index.0];
+        let place = check(self.streams, &self.state.task, index, direct, values)?;
+        let stream = &mut self.streams.list[place];
         self.state.task.receivers.clear();
         let repr = Repr::Values(values);
         self.state.emit(
             self.run,
             id,
-            (index.0, direct),
+            (place, direct),
             |task, run| stream.push(direct, repr, run, told.then_some(&mut task.receivers)),
             |writer| repr.encode(writer),
         );
@@ -249,6 +248,21 @@ pub struct Emitter<'a, T: Tuple> {
 /// What typed and dynamic bolts can do alike.
 macro_rules! anchor_methods {
     () => {
+        /// Runs `act` with `anchors` in the place of the tuple in hand: what it emits is anchored to
+        /// all of them, or to nothing if there are none.
+        pub fn anchored<'b, R>(
+            &mut self,
+            anchors: impl IntoIterator<Item = &'b Anchor>,
+            act: impl FnOnce(&mut Self) -> R,
+        ) -> R {
+            let scope = self.task.anchored_scope(anchors.into_iter());
+            let former = self.run.enter(scope);
+            // The former scope must come back even if the component panics in `act`.
+            let result = catch_unwind(AssertUnwindSafe(|| act(self)));
+            self.run.leave_anchored(former);
+            result.unwrap_or_else(|panic| resume_unwind(panic))
+        }
+
         /// Keeps the tuple in hand beyond this call: its root waits for the anchor's `ack` or `fail`.
         pub fn defer(&mut self) -> Anchor {
             self.task.defer(self.run)
@@ -325,8 +339,7 @@ impl BoltOutput<'_> {
     /// # Errors
     /// The stream or the number of values is wrong; nothing was emitted.
     pub fn emit(&mut self, values: &[Value<'_>]) -> Result<(), EmitError> {
-        let stream = default_stream(self.streams, self.task)?;
-        self.emit_to(stream, values)
+        self.emit_to(StreamIndex::DEFAULT, values)
     }
 
     /// Emits on a stream of this component, anchored to the tuple in hand.
@@ -372,7 +385,7 @@ impl BoltOutput<'_> {
         stream: StreamIndex,
         values: &[Value<'_>],
     ) -> Result<(), EmitError> {
-        self.anchored(&[], |out| out.emit_to(stream, values))
+        self.anchored([], |out| out.emit_to(stream, values))
     }
 
     /// Emits a tuple anchored to tuples kept before.
@@ -385,18 +398,7 @@ impl BoltOutput<'_> {
         stream: StreamIndex,
         values: &[Value<'_>],
     ) -> Result<(), EmitError> {
-        self.anchored(anchors, |out| out.emit_to(stream, values))
-    }
-
-    /// Runs `act` with `anchors` in the place of the tuple in hand: every emit form within it is anchored
-    /// to all of them, or to nothing if there are none.
-    pub fn anchored<R>(&mut self, anchors: &[&Anchor], act: impl FnOnce(&mut Self) -> R) -> R {
-        let scope = self.task.anchored_scope(anchors.iter().copied());
-        let former = self.run.enter(scope);
-        // The former scope must come back even if the component panics in `act`.
-        let result = catch_unwind(AssertUnwindSafe(|| act(self)));
-        self.run.leave_anchored(former);
-        result.unwrap_or_else(|panic| resume_unwind(panic))
+        self.anchored(anchors.iter().copied(), |out| out.emit_to(stream, values))
     }
 
     fn send(
@@ -406,8 +408,8 @@ impl BoltOutput<'_> {
         values: &[Value<'_>],
         told: bool,
     ) -> Result<(), EmitError> {
-        check(self.streams, self.task, index, direct, values)?;
-        let stream = &mut self.streams.list[index.0];
+        let place = check(self.streams, self.task, index, direct, values)?;
+        let stream = &mut self.streams.list[place];
         self.task.receivers.clear();
         self.task.stats.emitted.add(1);
         let receivers = told.then_some(&mut self.task.receivers);
@@ -424,13 +426,7 @@ impl BoltOutput<'_> {
     anchor_methods!();
 }
 
-fn default_stream(streams: &AnyStreams, task: &TaskState) -> Result<StreamIndex, EmitError> {
-    let index = streams.list.iter().position(|stream| stream.name == DEFAULT_STREAM);
-    let component = || task.context.component().to_owned();
-    index.map(StreamIndex).ok_or_else(|| EmitError::UnknownStream { component: component() })
-}
-
-/// Refuses an emit that does not fit the stream.
+/// Refuses an emit that does not fit the stream; returns the stream's place.
 #[inline]
 fn check(
     streams: &AnyStreams,
@@ -438,9 +434,10 @@ fn check(
     index: StreamIndex,
     direct: Option<TaskId>,
     values: &[Value<'_>],
-) -> Result<(), EmitError> {
+) -> Result<usize, EmitError> {
     let component = || task.context.component().to_owned();
-    let Some(stream) = streams.list.get(index.0) else {
+    let place = streams.place(index);
+    let Some(stream) = streams.list.get(place) else {
         return Err(EmitError::UnknownStream { component: component() });
     };
     let name = || stream.name.clone();
@@ -464,7 +461,7 @@ fn check(
     if bytes > TUPLE_BYTES_MAX {
         return Err(EmitError::TooLarge { bytes });
     }
-    Ok(())
+    Ok(place)
 }
 
 /// Emits again what the backlog kept, as long as there is room.

@@ -62,6 +62,8 @@ mod emit;
 
 mod component;
 
+mod window;
+
 mod supervise;
 
 mod bolt_node;
@@ -102,3 +104,4 @@ pub use task::Anchor;
 pub use tuple::{AnyValue, FieldType, Kind, Maybe, Ref, Tuple, TupleReader};
 pub use tuple_ref::{TaskId, TupleRef, Values};
 pub use value::{ListIter, ListRef, MapIter, MapRef, OwnedValue, Value};
+pub use window::{Tumbling, WindowBolt};

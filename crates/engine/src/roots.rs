@@ -29,7 +29,7 @@ use tidemill_world::Wake;
 use crate::error::FailReason;
 
 /// One root in flight: the spout task that emitted it, its slot there, and the slot's generation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct RootId {
     pub(crate) spout: u32,
     pub(crate) slot: u32,

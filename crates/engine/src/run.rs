@@ -300,12 +300,14 @@ impl Run {
         (self.scope.root, &self.scope.extras)
     }
 
-    /// One of the scope's tuples stays with a bolt beyond the call.
+    /// One of the scope's tuples stays with a bolt beyond the call. It is settled at once, because the bolt
+    /// may give it back within the same call.
     pub(crate) fn hold_scope(&mut self) {
         self.scope.children += 1;
         let (root, extras) = (self.scope.root, std::mem::take(&mut self.scope.extras));
         std::iter::once(root).chain(extras.iter().copied()).for_each(|root| self.hold(root, 1));
         self.scope.extras = extras;
+        self.settle();
     }
 
     /// Fails the present scope; the first reason stays.

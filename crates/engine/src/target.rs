@@ -11,7 +11,7 @@ use std::time::Duration;
 use tidemill_world::Moment;
 
 use crate::batch::Batch;
-use crate::context::TaskContext;
+use crate::context::{DEFAULT_STREAM, StreamIndex, TaskContext};
 use crate::route::{Picked, Route};
 use crate::run::Run;
 use crate::stats::TaskStats;
@@ -224,6 +224,16 @@ pub(crate) struct AnyStream {
 /// The outputs of a dynamic component.
 pub(crate) struct AnyStreams {
     pub(crate) list: Vec<AnyStream>,
+    /// Where the stream named `default` stands in the list; past its end if there is none.
+    default: usize,
+}
+
+impl AnyStreams {
+    /// The place of a stream in the list; it may be past the end.
+    #[inline]
+    pub(crate) fn place(&self, index: StreamIndex) -> usize {
+        if index == StreamIndex::DEFAULT { self.default } else { index.0 }
+    }
 }
 
 impl AnyStream {
@@ -301,7 +311,9 @@ impl Outputs for AnyStreams {
             direct: stream.direct,
             targets: stream.targets.into_iter().map(build_any).collect(),
         });
-        Self { list: list.collect() }
+        let list: Vec<AnyStream> = list.collect();
+        let default = list.iter().position(|stream| stream.name == DEFAULT_STREAM);
+        Self { default: default.unwrap_or(list.len()), list }
     }
 
     fn each_fused(&mut self, act: &mut dyn FnMut(&mut dyn BoltTask)) {

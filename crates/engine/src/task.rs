@@ -180,14 +180,11 @@ impl TaskState {
 
     /// A scope of all roots of `anchors`, each once.
     pub(crate) fn anchored_scope<'a>(&self, anchors: impl Iterator<Item = &'a Anchor>) -> Scope {
-        let mut roots = Vec::new();
-        for anchor in anchors.filter_map(|anchor| self.deferred.get(anchor)) {
-            for root in anchor.all() {
-                if !root.is_none() && !roots.contains(&root) {
-                    roots.push(root);
-                }
-            }
-        }
+        let held = anchors.filter_map(|anchor| self.deferred.get(anchor));
+        let roots = held.flat_map(Roots::all).filter(|root| !root.is_none());
+        let mut roots: Vec<RootId> = roots.collect();
+        roots.sort_unstable();
+        roots.dedup();
         let first = roots.pop().unwrap_or(RootId::NONE);
         Scope::of(first, roots)
     }
