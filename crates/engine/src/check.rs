@@ -21,55 +21,67 @@ pub enum BuildError {
     #[error("a component has an empty id; give it a name")]
     EmptyId,
     #[error("component id {id} is reserved; ids must not start with __")]
-    ReservedId { id: String },
+    ReservedId { id: Box<str> },
     #[error("component {id} is declared twice; give one of them another id")]
-    DuplicateComponent { id: String },
+    DuplicateComponent { id: Box<str> },
     #[error("the topology has no spout; declare one with .spout or .dyn_spout")]
     NoSpout,
     #[error("component {component} has parallelism 0; use at least 1")]
-    ZeroParallelism { component: String },
+    ZeroParallelism { component: Box<str> },
     #[error("the topology has {tasks} tasks; the limit is {TASKS_MAX}, lower some parallelism")]
     TooManyTasks { tasks: usize },
     #[error("max_pending is {roots}; use 1 to {limit}")]
     PendingOutOfRange { roots: usize, limit: usize },
     #[error("component {component} declares stream {stream} twice; rename one")]
-    DuplicateStream { component: String, stream: String },
+    DuplicateStream { component: Box<str>, stream: Box<str> },
     #[error(
         "component {component} declares reserved stream {stream}; names must not start with __"
     )]
-    ReservedStream { component: String, stream: String },
+    ReservedStream { component: Box<str>, stream: Box<str> },
     #[error("stream {stream} of {component} declares field {field} twice; rename one")]
-    DuplicateField { component: String, stream: String, field: String },
+    DuplicateField { component: Box<str>, stream: Box<str>, field: Box<str> },
     #[error("bolt {component} has neither input nor tick; subscribe it with a grouping")]
-    NoInput { component: String },
+    NoInput { component: Box<str> },
     #[error("bolt {component} subscribes to unknown component {from}; known are: {known}")]
-    UnknownComponent { component: String, from: String, known: String },
+    UnknownComponent { component: Box<str>, from: Box<str>, known: Box<str> },
     #[error("bolt {component} subscribes to unknown stream {stream} of {from}; known are: {known}")]
-    UnknownStream { component: String, from: String, stream: String, known: String },
+    UnknownStream { component: Box<str>, from: Box<str>, stream: Box<str>, known: Box<str> },
     #[error("bolt {component} subscribes to stream {stream} of {from} twice; drop one grouping")]
-    DuplicateInput { component: String, from: String, stream: String },
+    DuplicateInput { component: Box<str>, from: Box<str>, stream: Box<str> },
     #[error(
         "bolt {component} groups by field {field}, which stream {stream} of {from} lacks; its fields are: {known}"
     )]
-    UnknownField { component: String, from: String, stream: String, field: String, known: String },
+    UnknownField {
+        component: Box<str>,
+        from: Box<str>,
+        stream: Box<str>,
+        field: Box<str>,
+        known: Box<str>,
+    },
     #[error("bolt {component} groups {from} by no fields; name some, or use .global")]
-    NoFields { component: String, from: String },
+    NoFields { component: Box<str>, from: Box<str> },
     #[error(
         "bolt {component} uses direct grouping on stream {stream} of {from}, which is not direct; declare it with .direct_stream, or use another grouping"
     )]
-    DirectOnPlain { component: String, from: String, stream: String },
+    DirectOnPlain { component: Box<str>, from: Box<str>, stream: Box<str> },
     #[error(
         "bolt {component} uses {grouping} grouping on direct stream {stream} of {from}; use .direct, or declare the stream with .stream"
     )]
-    PlainOnDirect { component: String, from: String, stream: String, grouping: &'static str },
+    PlainOnDirect { component: Box<str>, from: Box<str>, stream: Box<str>, grouping: &'static str },
     #[error(
         "bolt {component} takes ({takes}), but stream {stream} of {from} carries ({carries}); change one of them"
     )]
-    TypeMismatch { component: String, from: String, stream: String, takes: String, carries: String },
+    TypeMismatch {
+        component: Box<str>,
+        from: Box<str>,
+        stream: Box<str>,
+        takes: Box<str>,
+        carries: Box<str>,
+    },
     #[error(
         "components {path} form a cycle, whose bounded queues could lock up; break it, or declare one of its inputs with .feedback()"
     )]
-    Cycle { path: String },
+    Cycle { path: Box<str> },
 }
 
 /// The largest `max_pending`: slots are numbered by 32 bits and each costs about a hundred bytes.
@@ -95,10 +107,10 @@ fn check_ids(components: &[ComponentSpec]) -> Result<(), BuildError> {
             return Err(BuildError::EmptyId);
         }
         if id.starts_with("__") {
-            return Err(BuildError::ReservedId { id: id.clone() });
+            return Err(BuildError::ReservedId { id: id.as_str().into() });
         }
         if !seen.insert(id) {
-            return Err(BuildError::DuplicateComponent { id: id.clone() });
+            return Err(BuildError::DuplicateComponent { id: id.as_str().into() });
         }
     }
     if !components.iter().any(ComponentSpec::is_spout) {
@@ -110,7 +122,7 @@ fn check_ids(components: &[ComponentSpec]) -> Result<(), BuildError> {
 fn check_sizes(topology: &Topology) -> Result<(), BuildError> {
     for component in &topology.components {
         if component.parallelism == 0 {
-            return Err(BuildError::ZeroParallelism { component: component.id.clone() });
+            return Err(BuildError::ZeroParallelism { component: component.id.as_str().into() });
         }
     }
     let counts = topology.components.iter().map(|component| component.parallelism);
@@ -128,7 +140,8 @@ fn check_sizes(topology: &Topology) -> Result<(), BuildError> {
 fn check_streams(component: &ComponentSpec) -> Result<(), BuildError> {
     let mut names = BTreeSet::new();
     for stream in &component.streams {
-        let (component, name) = (component.id.clone(), stream.name.clone());
+        let (component, name): (Box<str>, Box<str>) =
+            (component.id.as_str().into(), stream.name.as_str().into());
         if name.starts_with("__") {
             return Err(BuildError::ReservedStream { component, stream: name });
         }
@@ -137,7 +150,7 @@ fn check_streams(component: &ComponentSpec) -> Result<(), BuildError> {
         }
         let mut fields = BTreeSet::new();
         if let Some(field) = stream.fields.iter().find(|field| !fields.insert(*field)) {
-            let field = field.clone();
+            let field = field.as_str().into();
             return Err(BuildError::DuplicateField { component, stream: name, field });
         }
     }
@@ -146,15 +159,15 @@ fn check_streams(component: &ComponentSpec) -> Result<(), BuildError> {
 
 fn check_inputs(component: &ComponentSpec, all: &[ComponentSpec]) -> Result<(), BuildError> {
     if !component.is_spout() && component.inputs.is_empty() && component.tick.is_none() {
-        return Err(BuildError::NoInput { component: component.id.clone() });
+        return Err(BuildError::NoInput { component: component.id.as_str().into() });
     }
     let mut seen = BTreeSet::new();
     for input in &component.inputs {
         if !seen.insert((&input.component, &input.stream)) {
             return Err(BuildError::DuplicateInput {
-                component: component.id.clone(),
-                from: input.component.clone(),
-                stream: input.stream.clone(),
+                component: component.id.as_str().into(),
+                from: input.component.as_str().into(),
+                stream: input.stream.as_str().into(),
             });
         }
         let stream = find_stream(component, input, all)?;
@@ -171,14 +184,14 @@ fn find_stream(
 ) -> Result<StreamDecl, BuildError> {
     let from = all.iter().find(|other| other.id == input.component);
     let from = from.ok_or_else(|| BuildError::UnknownComponent {
-        component: component.id.clone(),
-        from: input.component.clone(),
+        component: component.id.as_str().into(),
+        from: input.component.as_str().into(),
         known: list(all.iter().map(|other| &other.id)),
     })?;
     from.stream(&input.stream).ok_or_else(|| BuildError::UnknownStream {
-        component: component.id.clone(),
-        from: input.component.clone(),
-        stream: input.stream.clone(),
+        component: component.id.as_str().into(),
+        from: input.component.as_str().into(),
+        stream: input.stream.as_str().into(),
         known: list(from.streams.iter().map(|stream| &stream.name)),
     })
 }
@@ -188,14 +201,14 @@ fn check_grouping(
     input: &InputDecl,
     stream: &StreamDecl,
 ) -> Result<(), BuildError> {
-    let id = component.id.clone();
-    let (from, name) = (input.component.clone(), input.stream.clone());
+    let id = component.id.as_str().into();
+    let (from, name) = (input.component.as_str().into(), input.stream.as_str().into());
     if let GroupingInfo::Fields(fields) = &input.grouping {
         if fields.is_empty() {
             return Err(BuildError::NoFields { component: id, from });
         }
         if let Some(field) = fields.iter().find(|field| !stream.fields.contains(field)) {
-            let (field, known) = (field.clone(), list(stream.fields.iter()));
+            let (field, known) = (field.as_str().into(), list(stream.fields.iter()));
             return Err(BuildError::UnknownField {
                 component: id,
                 from,
@@ -249,11 +262,11 @@ fn check_types(
     }
     let carried: Vec<&str> = stream.fields.iter().map(String::as_str).collect();
     Err(BuildError::TypeMismatch {
-        component: component.id.clone(),
-        from: input.component.clone(),
-        stream: input.stream.clone(),
-        takes: describe(fields, kinds),
-        carries: describe(&carried, &stream.kinds),
+        component: component.id.as_str().into(),
+        from: input.component.as_str().into(),
+        stream: input.stream.as_str().into(),
+        takes: describe(fields, kinds).into(),
+        carries: describe(&carried, &stream.kinds).into(),
     })
 }
 
@@ -262,8 +275,8 @@ fn describe(fields: &[&str], kinds: &[Kind]) -> String {
     fields.collect::<Vec<_>>().join(", ")
 }
 
-fn list<'a>(names: impl Iterator<Item = &'a String>) -> String {
-    names.map(String::as_str).collect::<Vec<_>>().join(", ")
+fn list<'a>(names: impl Iterator<Item = &'a String>) -> Box<str> {
+    names.map(String::as_str).collect::<Vec<_>>().join(", ").into()
 }
 
 /// Looks for a cycle of inputs none of which is a feedback.
@@ -297,7 +310,7 @@ fn visit<'a>(
         let mut cycle: Vec<&str> = path[start..].to_vec();
         cycle.push(id);
         cycle.reverse();
-        return Err(BuildError::Cycle { path: cycle.join(" -> ") });
+        return Err(BuildError::Cycle { path: cycle.join(" -> ").into() });
     }
     path.push(id);
     for source in sources.get(id).into_iter().flatten() {

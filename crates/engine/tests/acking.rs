@@ -1,5 +1,7 @@
 //! No root is acked before all of its tuples are done, whatever the order in which the workers run.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that is surprised should end")]
+
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};

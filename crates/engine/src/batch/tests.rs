@@ -26,8 +26,8 @@ proptest! {
             let mut at = 0;
             for run in batch.runs() {
                 prop_assert!((run.end as usize) > at);
-                for index in at..run.end as usize {
-                    let (bytes, first, extras) = &tuples[index];
+                let same = tuples.iter().enumerate().take(run.end as usize).skip(at);
+                for (index, (bytes, first, extras)) in same {
                     let extras: Vec<RootId> = extras.iter().copied().map(root).collect();
                     prop_assert_eq!(batch.tuple(index), bytes.as_slice());
                     prop_assert_eq!(run.root, root(*first));

@@ -101,19 +101,29 @@ fn a_topology_needs_a_spout() {
 
 #[test]
 fn ids_are_unique_and_not_reserved() {
-    let twice = refused(|builder| drop(bolt(builder, "s").shuffle("s")));
+    let twice = refused(|builder| {
+        bolt(builder, "s").shuffle("s");
+    });
     assert_eq!(twice, "component s is declared twice; give one of them another id");
-    let reserved = refused(|builder| drop(bolt(builder, "__ack").shuffle("s")));
+    let reserved = refused(|builder| {
+        bolt(builder, "__ack").shuffle("s");
+    });
     assert_eq!(reserved, "component id __ack is reserved; ids must not start with __");
-    let empty = refused(|builder| drop(bolt(builder, "").shuffle("s")));
+    let empty = refused(|builder| {
+        bolt(builder, "").shuffle("s");
+    });
     assert_eq!(empty, "a component has an empty id; give it a name");
 }
 
 #[test]
 fn sizes_are_in_range() {
-    let none = refused(|builder| drop(bolt(builder, "b").shuffle("s").parallelism(0)));
+    let none = refused(|builder| {
+        bolt(builder, "b").shuffle("s").parallelism(0);
+    });
     assert_eq!(none, "component b has parallelism 0; use at least 1");
-    let many = refused(|builder| drop(bolt(builder, "b").shuffle("s").parallelism(5000)));
+    let many = refused(|builder| {
+        bolt(builder, "b").shuffle("s").parallelism(5000);
+    });
     assert_eq!(many, "the topology has 5001 tasks; the limit is 4096, lower some parallelism");
     let pending = refused(|builder| {
         builder.max_pending(0);
@@ -123,11 +133,17 @@ fn sizes_are_in_range() {
 
 #[test]
 fn streams_and_fields_are_declared_once() {
-    let stream = refused(|builder| drop(bolt(builder, "b").output(&["y"]).shuffle("s")));
+    let stream = refused(|builder| {
+        bolt(builder, "b").output(&["y"]).shuffle("s");
+    });
     assert_eq!(stream, "component b declares stream default twice; rename one");
-    let field = refused(|b| drop(bolt(b, "b").stream("more", &["y", "z", "y"]).shuffle("s")));
+    let field = refused(|b| {
+        bolt(b, "b").stream("more", &["y", "z", "y"]).shuffle("s");
+    });
     assert_eq!(field, "stream more of b declares field y twice; rename one");
-    let reserved = refused(|builder| drop(bolt(builder, "b").stream("__tick", &[]).shuffle("s")));
+    let reserved = refused(|builder| {
+        bolt(builder, "b").stream("__tick", &[]).shuffle("s");
+    });
     assert_eq!(
         reserved,
         "component b declares reserved stream __tick; names must not start with __"
@@ -136,31 +152,47 @@ fn streams_and_fields_are_declared_once() {
 
 #[test]
 fn inputs_name_what_exists() {
-    let component = refused(|builder| drop(bolt(builder, "b").shuffle("spout")));
+    let component = refused(|builder| {
+        bolt(builder, "b").shuffle("spout");
+    });
     assert_eq!(component, "bolt b subscribes to unknown component spout; known are: s, b");
-    let stream = refused(|builder| drop(bolt(builder, "b").shuffle(("s", "errors"))));
+    let stream = refused(|builder| {
+        bolt(builder, "b").shuffle(("s", "errors"));
+    });
     assert_eq!(stream, "bolt b subscribes to unknown stream errors of s; known are: default, d");
-    let field = refused(|builder| drop(bolt(builder, "b").fields("s", &["a", "word"])));
+    let field = refused(|builder| {
+        bolt(builder, "b").fields("s", &["a", "word"]);
+    });
     assert_eq!(
         field,
         "bolt b groups by field word, which stream default of s lacks; its fields are: a, b"
     );
-    let fields = refused(|builder| drop(bolt(builder, "b").fields("s", &[])));
+    let fields = refused(|builder| {
+        bolt(builder, "b").fields("s", &[]);
+    });
     assert_eq!(fields, "bolt b groups s by no fields; name some, or use .global");
-    let none = refused(|builder| drop(bolt(builder, "b")));
+    let none = refused(|builder| {
+        bolt(builder, "b");
+    });
     assert_eq!(none, "bolt b has neither input nor tick; subscribe it with a grouping");
-    let twice = refused(|builder| drop(bolt(builder, "b").shuffle("s").all("s")));
+    let twice = refused(|builder| {
+        bolt(builder, "b").shuffle("s").all("s");
+    });
     assert_eq!(twice, "bolt b subscribes to stream default of s twice; drop one grouping");
 }
 
 #[test]
 fn direct_goes_with_direct() {
-    let plain = refused(|builder| drop(bolt(builder, "b").direct("s")));
+    let plain = refused(|builder| {
+        bolt(builder, "b").direct("s");
+    });
     assert_eq!(
         plain,
         "bolt b uses direct grouping on stream default of s, which is not direct; declare it with .direct_stream, or use another grouping"
     );
-    let direct = refused(|builder| drop(bolt(builder, "b").shuffle(("s", "d"))));
+    let direct = refused(|builder| {
+        bolt(builder, "b").shuffle(("s", "d"));
+    });
     assert_eq!(
         direct,
         "bolt b uses shuffle grouping on direct stream d of s; use .direct, or declare the stream with .stream"
@@ -169,7 +201,9 @@ fn direct_goes_with_direct() {
 
 #[test]
 fn typed_bolts_take_what_fits() {
-    let names = refused(|builder| drop(builder.bolt("words", || Words).shuffle("s")));
+    let names = refused(|builder| {
+        builder.bolt("words", || Words).shuffle("s");
+    });
     assert_eq!(
         names,
         "bolt words takes (text: str), but stream default of s carries (a: any, b: any); change one of them"

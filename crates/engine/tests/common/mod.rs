@@ -9,7 +9,7 @@ use std::time::Duration;
 use tidemill_engine::{
     BoltOutput, ComponentError, Done, DynBolt, DynSpout, Engine, EngineConfig, FailReason,
     MessageId, Next, OwnedValue, Retries, RetryPolicy, Running, SpoutOutput, Status, TaskContext,
-    Topology, TupleRef,
+    Topology, TopologyBuilder, TupleRef,
 };
 use tidemill_world::sim::Simulation;
 
@@ -279,19 +279,42 @@ pub fn collector(log: &Log<(i64, u32)>) -> FnBolt {
     })
 }
 
-/// Keeps the panics that tests cause on purpose off the output; other panics are shown as ever.
-pub fn expect_panics() {
-    static ONCE: std::sync::Once = std::sync::Once::new();
-    ONCE.call_once(|| {
-        let usual = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            let text = info.payload().downcast_ref::<&str>().copied().unwrap_or_default();
-            if text != ON_PURPOSE {
-                usual(info);
-            }
-        }));
-    });
+/// Panics without the hook that prints it.
+pub fn panic_on_purpose() -> ! {
+    std::panic::resume_unwind(Box::new(ON_PURPOSE))
 }
 
 /// The text of panics caused on purpose.
 pub const ON_PURPOSE: &str = "on purpose";
+
+/// The roots a spout was told are done.
+pub fn acked(told: &Log<Told>) -> Vec<MessageId> {
+    let told = told.lock();
+    told.iter()
+        .filter_map(|event| if let Told::Acked(id) = event { Some(*id) } else { None })
+        .collect()
+}
+
+/// The roots a spout was told have failed, and why.
+pub fn failed(told: &Log<Told>) -> Vec<(MessageId, FailReason)> {
+    let told = told.lock();
+    let failed = told.iter().filter_map(|event| match event {
+        Told::Failed(id, reason) => Some((*id, reason.clone())),
+        _ => None,
+    });
+    failed.collect()
+}
+
+/// A spout of numbers and one bolt behind it, fused or not.
+pub fn simple(
+    told: &Log<Told>,
+    count: i64,
+    fused: bool,
+    bolt: impl Fn() -> FnBolt + Send + Sync + 'static,
+) -> TopologyBuilder {
+    let mut builder = TopologyBuilder::new("t");
+    let told = told.clone();
+    builder.dyn_spout("s", move || ListSpout::numbers(count, &told)).output(&["n"]);
+    builder.dyn_bolt("b", bolt).shuffle("s").parallelism(if fused { 1 } else { 2 });
+    builder
+}
