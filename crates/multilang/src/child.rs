@@ -19,18 +19,11 @@ mod driver;
 mod lifecycle;
 mod link;
 mod process;
+mod role;
 
 pub use commands::SyncPolicy;
 pub use driver::{ChildConfig, open};
 pub use lifecycle::{Heartbeats, Policy};
 pub use link::{Event, Link, LogLine, LogSink};
 pub use process::ChildSpec;
-
-/// What a child is: it decides how the protocol runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Gets tuples, acks them when it likes; heartbeats show that it lives.
-    Bolt,
-    /// Gets one command at a time and answers each with `sync`.
-    Spout,
-}
+pub use role::Role;

@@ -16,26 +16,19 @@
 //! translates between JSON and the engine's values.
 
 mod handshake;
+mod names;
 mod read;
 mod write;
 
 pub mod values;
 
 pub use handshake::{Context, Handshake, InputStream};
+pub use names::{DEFAULT_STREAM, HEARTBEAT_STREAM, SYSTEM_COMPONENT, TICK_STREAM};
 pub use read::{Emit, FromChild, Level};
 pub use write::{
     SpoutCommand, TupleHead, write_handshake, write_heartbeat, write_spout_command, write_task_ids,
     write_tuple,
 };
-
-/// The stream that an emit without a `stream` goes to.
-pub const DEFAULT_STREAM: &str = "default";
-/// The component that system tuples come from.
-pub const SYSTEM_COMPONENT: &str = "__system";
-/// The stream of tick tuples.
-pub const TICK_STREAM: &str = "__tick";
-/// The stream of heartbeats, answered by `sync`.
-pub const HEARTBEAT_STREAM: &str = "__heartbeat";
 
 #[cfg(test)]
 mod tests;

@@ -16,11 +16,11 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use tidemill_world::{Clock, Driver, Moment, Step, Waiting, Wake, World};
 
-use super::Role;
 use super::commands::{Commands, SyncPolicy};
 use super::lifecycle::{Effect, Lifecycle, Policy};
 use super::link::{Event, Link, LogLine, LogSink, Shared};
 use super::process::{ChildSpec, Process};
+use super::role::Role;
 use crate::frame::{Frame, FrameDecoder};
 use crate::message::{FromChild, Handshake, Level, write_handshake, write_heartbeat};
 

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use tidemill_world::Moment;
 
-use super::Role;
+use super::role::Role;
 use crate::frame::BrokenFrame;
 use crate::message::{FromChild, Level};
 

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::DEFAULT_STREAM;
+use super::names::DEFAULT_STREAM;
 
 /// What a child says.
 #[derive(Clone, Debug, PartialEq)]

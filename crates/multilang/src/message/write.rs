@@ -3,7 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{HEARTBEAT_STREAM, Handshake};
+use super::handshake::Handshake;
+use super::names::HEARTBEAT_STREAM;
 use crate::frame::encode;
 
 /// Where a tuple for a bolt comes from.

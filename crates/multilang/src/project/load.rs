@@ -7,8 +7,10 @@ use std::process::{Command, Stdio};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::error::ProjectError;
 use super::interpreter::{self, Interpreter};
-use super::{Options, Project, ProjectError};
+use super::locate::Project;
+use super::options::Options;
 
 const LOADER: &str = include_str!("loader.py");
 

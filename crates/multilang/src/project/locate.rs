@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::ProjectError;
+use super::error::ProjectError;
 
 /// A streamparse project and one topology in it.
 #[derive(Clone, Debug)]

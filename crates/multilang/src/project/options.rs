@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::ProjectError;
+use super::error::ProjectError;
 
 /// Storm's name for the seconds between tick tuples.
 pub const TICK_SECS: &str = "topology.tick.tuple.freq.secs";

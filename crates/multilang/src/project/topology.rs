@@ -9,12 +9,11 @@ use serde_json::{Map, Value};
 use tidemill_engine::{BuildError, Guarantee, Topology, TopologyBuilder};
 use tidemill_world::World;
 
+use super::error::ProjectError;
+use super::load::{ComponentKind, ComponentSpec, Grouping, InputSpec, TopologySpec};
 use super::options::{
-    ACKERS, MAX_SPOUT_PENDING, MESSAGE_TIMEOUT_SECS, SHELLBOLT_MAX_PENDING,
+    ACKERS, MAX_SPOUT_PENDING, MESSAGE_TIMEOUT_SECS, Options, SHELLBOLT_MAX_PENDING,
     SUBPROCESS_TIMEOUT_SECS, TICK_SECS, WORKER_TIMEOUT_SECS,
-};
-use super::{
-    ComponentKind, ComponentSpec, Grouping, InputSpec, Options, ProjectError, TopologySpec,
 };
 use crate::child::{ChildSpec, Heartbeats, LogSink, Policy, SyncPolicy};
 use crate::shell::{MAX_PENDING, ShellBolt, ShellConfig, ShellSpout, Watch};

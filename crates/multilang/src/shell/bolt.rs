@@ -25,8 +25,8 @@ use tidemill_engine::{
 };
 use tidemill_world::Moment;
 
+use super::config::{ChildChange, ChildNews, ShellConfig, undeclared};
 use super::context::child_config;
-use super::{ChildChange, ChildNews, ShellConfig, undeclared};
 use crate::child::{Event, Link, LogLine, Role, open};
 use crate::message::values::{Fields, to_engine};
 use crate::message::{

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use tidemill_engine::{GroupingInfo, TaskContext};
 
-use super::ShellConfig;
+use super::config::ShellConfig;
 use crate::child::{ChildConfig, Role};
 use crate::message::{Context, Handshake, InputStream};
 

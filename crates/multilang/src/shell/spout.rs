@@ -18,8 +18,8 @@ use tidemill_engine::{
     TaskContext, TaskId, Value,
 };
 
+use super::config::{ChildChange, ChildNews, ShellConfig, undeclared};
 use super::context::child_config;
-use super::{ChildChange, ChildNews, ShellConfig, undeclared};
 use crate::child::{Event, Link, LogLine, Role, open};
 use crate::message::values::to_engine;
 use crate::message::{Emit, FromChild, Level, SpoutCommand, write_task_ids};
