@@ -4,7 +4,8 @@
 //!
 //! [`lifecycle`] and [`commands`] are state machines: what happened and `now` go in, effects come out.
 //! [`process`] starts an interpreter so that it cannot outlive us. [`link`] is what the component and the
-//! thread of the child share. [`driver`] is that thread: it moves bytes and time between all of them.
+//! thread of the child share. [`driver`] is that thread: it moves bytes and time between all of
+//! them; [`waiting`] is where it waits.
 //!
 //! # The story
 //!
@@ -20,6 +21,7 @@ mod lifecycle;
 mod link;
 mod process;
 mod role;
+mod waiting;
 
 pub use commands::SyncPolicy;
 pub use driver::{ChildConfig, open};

@@ -193,6 +193,7 @@ pub fn run(
     }
     end(&running, options, outcome.is_ok());
     let totals = totals(&spec, &running.stats());
+    engine.shutdown();
     outcome.map(|()| totals)
 }
 

@@ -279,3 +279,48 @@ fn par_follows_the_environment_and_several_topologies_need_a_name() {
     let error = run(&World::real(), &file, &options, &listener).unwrap_err().to_string();
     assert_eq!(error, "par of count depends on the environment; choose one with -e: beta, prod");
 }
+
+/// Names the other process in which [`helper_that_runs_a_project`] does something.
+const HOLD: &str = "TIDEMILL_TEST_RUN_A_PROJECT";
+
+/// Part of the test below, which runs it in a process of its own.
+#[test]
+fn helper_that_runs_a_project() {
+    if std::env::var_os(HOLD).is_none() {
+        return;
+    }
+    let mut options = options("counts");
+    options.options.insert("words.total".to_owned(), json!(1_000_000));
+    let listener = Told::default().listener(|_, event| {
+        if let RunEvent::Child(news) = event
+            && let ChildChange::Started(pid) = news.what
+        {
+            println!("child {pid}");
+        }
+    });
+    run(&World::real(), &checked(), &options, &listener).unwrap();
+}
+
+#[test]
+fn kill_9_of_us_leaves_no_python_process() {
+    use std::io::{BufRead, BufReader};
+    let mut runner = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "helper_that_runs_a_project", "--nocapture"])
+        .env(HOLD, "1")
+        .env("TIDEMILL_STREAMPARSE_VENV", venv())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(runner.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let pids: Vec<i64> =
+        lines.filter_map(|line| line.rsplit_once("child ")?.1.parse().ok()).take(4).collect();
+    assert!(pids.len() == 4 && pids.iter().all(|pid| is_alive(*pid)), "{pids:?}");
+    runner.kill().unwrap(); // SIGKILL: nothing of ours runs any more.
+    runner.wait().unwrap();
+    let clock = World::real().clock_arc();
+    let deadline = clock.now().after(PATIENCE);
+    while pids.iter().any(|pid| is_alive(*pid)) {
+        assert!(clock.now() < deadline, "some of {pids:?} outlived us");
+        std::thread::yield_now();
+    }
+}

@@ -8,12 +8,10 @@
 //! * One step reads a bounded amount, so a child that writes without end does not starve its own input.
 
 use std::io::{ErrorKind, Read, Write};
-use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec};
 use tidemill_world::{Clock, Driver, Moment, Step, Waiting, Wake, World};
 
 use super::commands::{Commands, SyncPolicy};
@@ -21,6 +19,7 @@ use super::lifecycle::{Effect, Lifecycle, Policy};
 use super::link::{Event, Link, LogLine, LogSink, Shared};
 use super::process::{ChildSpec, Process};
 use super::role::Role;
+use super::waiting::{self, Ready};
 use crate::frame::{Frame, FrameDecoder};
 use crate::message::{FromChild, Handshake, Level, write_handshake, write_heartbeat};
 
@@ -105,14 +104,6 @@ struct ChildThread {
     /// Bytes that the last read of output brought.
     last_read: usize,
     stopping: bool,
-}
-
-/// Which pipes are ready.
-#[derive(Clone, Copy, Default)]
-struct Ready {
-    stdin: bool,
-    stdout: bool,
-    stderr: bool,
 }
 
 impl Driver for ChildThread {
@@ -358,15 +349,14 @@ impl ChildThread {
             self.life.on_held_back(now);
         }
         let timeout = if hurry { Duration::ZERO } else { self.time_left(now) };
-        self.poll(timeout, unsent, held_back)
+        waiting::wait(&self.doorbell, self.process.as_ref(), timeout, unsent, held_back)
     }
 
     /// Lets output of a busy bolt gather, so that one wake-up serves many messages.
     fn nap(&mut self) {
         let last = std::mem::take(&mut self.last_read);
         if self.outstanding >= NAP_OUTSTANDING && (1..NAP_READ_MAX).contains(&last) {
-            let timeout = Timespec::try_from(NAP).ok();
-            let _ = rustix::event::poll(&mut [], timeout.as_ref());
+            waiting::sleep(NAP);
         }
     }
 
@@ -377,42 +367,6 @@ impl ChildThread {
         let deadlines = [self.life.deadline(), commands];
         let next = deadlines.into_iter().flatten().min();
         next.map_or(longest, |moment| moment.since(now).min(longest))
-    }
-
-    fn poll(&mut self, timeout: Duration, unsent: bool, held_back: bool) -> Ready {
-        let mut ready = Ready::default();
-        let mut fds = vec![PollFd::new(&self.doorbell, PollFlags::IN)];
-        let mut targets: Vec<fn(&mut Ready)> = vec![|_| {}];
-        if let Some(process) = &self.process {
-            if let Some(pipe) = process.stdin.as_ref().filter(|_| unsent) {
-                fds.push(PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::OUT));
-                targets.push(|ready| ready.stdin = true);
-            }
-            if let Some(pipe) = process.stdout.as_ref().filter(|_| !held_back) {
-                fds.push(PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN));
-                targets.push(|ready| ready.stdout = true);
-            }
-            if let Some(pipe) = &process.stderr {
-                fds.push(PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN));
-                targets.push(|ready| ready.stderr = true);
-            }
-        }
-        let timeout = Timespec::try_from(timeout).ok();
-        if rustix::event::poll(&mut fds, timeout.as_ref()).is_err() {
-            return ready; // Interrupted: the next step waits again.
-        }
-        let mut rung = false;
-        for (at, (fd, set)) in fds.iter().zip(targets).enumerate() {
-            if !fd.revents().is_empty() {
-                set(&mut ready);
-                rung |= at == 0;
-            }
-        }
-        if rung {
-            // One read takes all rings there are likely to be; more only cost another turn.
-            let _ = (&self.doorbell).read(&mut [0; 64]);
-        }
-        ready
     }
 
     fn read_output(&mut self, now: Moment) {

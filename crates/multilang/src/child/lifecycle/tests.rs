@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -192,4 +193,109 @@ fn stopping_between_two_lives_ends_at_once() {
     let mut effects = Vec::new();
     rig.life.stop(rig.now, &mut effects);
     assert_eq!(effects, [Effect::Ended]);
+}
+
+/// Something that may happen to a child.
+#[derive(Clone, Copy, Debug)]
+enum Happening {
+    Time { millis: u64, busy: bool },
+    Pid,
+    Sync,
+    Ack,
+    Text,
+    Broken,
+    Exit,
+    HeldBack,
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    prop_oneof![
+        4 => (0u64..40_000, any::<bool>()).prop_map(|(millis, busy)| Happening::Time { millis, busy }),
+        2 => Just(Happening::Pid),
+        1 => Just(Happening::Sync),
+        1 => Just(Happening::Ack),
+        1 => Just(Happening::Text),
+        1 => Just(Happening::Broken),
+        1 => Just(Happening::Exit),
+        1 => Just(Happening::HeldBack),
+    ]
+}
+
+/// What the driver would have seen: whether a process runs, and how many lives began and ended.
+#[derive(Default)]
+struct Watcher {
+    process: bool,
+    spawned: usize,
+    lost: usize,
+}
+
+impl Watcher {
+    fn see(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            match effect {
+                Effect::Spawn => {
+                    assert!(!self.process, "a second process beside the first");
+                    self.process = true;
+                    self.spawned += 1;
+                }
+                Effect::Lost { .. } => self.lost += 1,
+                Effect::Heartbeat | Effect::Started(_) | Effect::Deliver(_) => {
+                    assert!(self.process, "{effect:?} without a process");
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_each_life_ends_in_one_loss_and_a_stop_ends_all(
+        role in prop_oneof![Just(Role::Bolt), Just(Role::Spout)],
+        heartbeats in prop_oneof![
+            Just(Heartbeats::On), Just(Heartbeats::Off), Just(Heartbeats::Auto)
+        ],
+        happenings in prop::collection::vec(happening(), 0..80),
+    ) {
+        let mut rig = Rig::new(role, heartbeats);
+        let mut watcher = Watcher::default();
+        for happening in happenings {
+            let mut effects = Vec::new();
+            match happening {
+                Happening::Time { millis, busy } => {
+                    effects = rig.tick(Duration::from_millis(millis), busy);
+                }
+                Happening::HeldBack => rig.life.on_held_back(rig.now),
+                // Without a process nothing of it can be heard.
+                _ if !watcher.process => {}
+                Happening::Pid => effects = rig.say(FromChild::Pid(1)),
+                Happening::Sync => effects = rig.say(FromChild::Sync),
+                Happening::Ack => effects = rig.say(FromChild::Ack(json!("1"))),
+                Happening::Text => rig.life.on_text("x".into(), rig.now, &mut effects),
+                Happening::Broken => {
+                    let frame = BrokenFrame::TooLarge { bytes: 9, limit: 1 };
+                    rig.life.on_broken(&frame, rig.now, &mut effects);
+                }
+                Happening::Exit => {
+                    watcher.process = false;
+                    rig.life.on_exit("signal: 9", rig.now, &mut effects);
+                    prop_assert_eq!(watcher.lost + 1, watcher.spawned);
+                }
+            }
+            watcher.see(&effects);
+            prop_assert_eq!(watcher.spawned - watcher.lost, usize::from(watcher.process));
+        }
+        let mut effects = Vec::new();
+        rig.life.stop(rig.now, &mut effects);
+        if watcher.process {
+            // Within the graces it is killed, whatever it does.
+            let killed = (0..4).any(|_| rig.tick(3 * SECOND, true).contains(&Effect::Kill))
+                || effects.contains(&Effect::Kill);
+            prop_assert!(killed);
+            rig.life.on_exit("signal: 9", rig.now, &mut effects);
+        }
+        prop_assert_eq!(effects.last(), Some(&Effect::Ended));
+        prop_assert!(rig.life.has_ended());
+        prop_assert_eq!(rig.tick(600 * SECOND, true), []);
+    }
 }
