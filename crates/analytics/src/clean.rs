@@ -33,16 +33,19 @@ impl Page {
             return None;
         }
         match cached_by_amp(&url) {
-            Some(inner) => Some(Self::from_url(&inner)),
-            None => Some(Self::from_url(&url)),
+            Some(inner) => Self::from_url(&inner),
+            None => Self::from_url(&url),
         }
     }
 
-    fn from_url(url: &Url) -> Self {
+    fn from_url(url: &Url) -> Option<Self> {
         let mut host = url.host_str().unwrap_or_default();
         if matches!(url.host(), Some(Host::Domain(_))) {
-            host = host.strip_suffix('.').unwrap_or(host);
+            host = host.trim_end_matches('.');
             host = host.strip_prefix("amp.").filter(|rest| rest.contains('.')).unwrap_or(host);
+            if host.is_empty() || host.starts_with('.') {
+                return None;
+            }
         }
         let path = fold(url.path());
         let mut post = String::with_capacity(host.len() + path.len() + 6);
@@ -52,7 +55,7 @@ impl Page {
             post.push_str(&port.to_string());
         }
         post.push_str(path);
-        Self { post, host_bytes: host.len() }
+        Some(Self { post, host_bytes: host.len() })
     }
 
     /// The host, without port.
