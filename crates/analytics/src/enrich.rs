@@ -118,7 +118,8 @@ impl<'a> Fact<'a> {
 
 /// 64 bits of a visitor are enough to tell a billion apart; 0 means nobody.
 fn fold_visitor(visitor: u128) -> u64 {
-    let [high, low] = [visitor >> 64, visitor].map(|half| u64::try_from(half & u128::from(u64::MAX)).unwrap_or(0));
+    let [high, low] = [visitor >> 64, visitor]
+        .map(|half| u64::try_from(half & u128::from(u64::MAX)).unwrap_or(0));
     (high ^ low).max(1)
 }
 

@@ -8,13 +8,12 @@
 //! * No address of a visitor is written: `visitor_ip` is the network it came from.
 //! * The object is written straight into the batch; nothing is built on the way.
 
-use std::borrow::Cow;
-
 use serde_json::ser::{CompactFormatter, Formatter};
 
+use crate::agent::cut;
 use crate::enrich::Enriched;
-use crate::hit::Action;
-use crate::period::format_ms;
+use crate::hit::{Action, URL_BYTES_MAX};
+use crate::period::format_sql;
 
 #[cfg(test)]
 mod tests;
@@ -23,6 +22,18 @@ mod tests;
 const SCHEMA: &str = "2.3.0";
 /// Parse.ly's name for a hit that is no beacon of an app or AMP.
 const CHANNEL: &str = "website";
+/// The schema's size of host names and campaigns.
+const NAME_BYTES_MAX: usize = 256;
+/// The schema's size of schemes and of the shorter campaign fields.
+const SHORT_BYTES_MAX: usize = 64;
+/// The campaign fields and their sizes.
+const CAMPAIGN: [(&str, usize); 5] = [
+    ("utm_campaign", NAME_BYTES_MAX),
+    ("utm_medium", SHORT_BYTES_MAX),
+    ("utm_source", SHORT_BYTES_MAX),
+    ("utm_content", NAME_BYTES_MAX),
+    ("utm_term", SHORT_BYTES_MAX),
+];
 
 /// Adds the event of a hit to `out`.
 pub fn encode(enriched: &Enriched<'_>, at_ms: i64, partition: i64, offset: i64, out: &mut Vec<u8>) {
@@ -37,10 +48,17 @@ pub fn encode(enriched: &Enriched<'_>, at_ms: i64, partition: i64, offset: i64, 
     object.out.push(b'}');
 }
 
-fn required(object: &mut Object<'_>, enriched: &Enriched<'_>, at_ms: i64, partition: i64, offset: i64) {
+fn required(
+    object: &mut Object<'_>,
+    enriched: &Enriched<'_>,
+    at_ms: i64,
+    partition: i64,
+    offset: i64,
+) {
     let hit = &enriched.hit;
     object.text("apikey", &hit.site);
     object.text("event_id", &format!("{partition}-{offset}"));
+    object.boolean("timestamp_info", true);
     object.number("timestamp_info_nginx_ms", at_ms);
     match hit.visitor {
         Some(visitor) => object.text("visitor_site_id", &format!("{visitor:032x}")),
@@ -54,11 +72,14 @@ fn event(object: &mut Object<'_>, enriched: &Enriched<'_>, at_ms: i64) {
     object.text("action", action);
     object.text("schema_version", SCHEMA);
     object.text("channel", CHANNEL);
-    object.text("ts_action", &format_ms(at_ms));
+    object.text("ts_action", &format_sql(at_ms));
     object.some_text("pageview_id", &hit.page_view);
     if let (Action::Heartbeat, Some(engaged_s)) = (enriched.action, hit.engaged_s) {
         if engaged_s.is_finite() && (0.0..1e6).contains(&engaged_s) {
-            #[expect(clippy::cast_possible_truncation, reason = "the line above holds it in range")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "the line above holds it in range"
+            )]
             object.number("engaged_time_inc", engaged_s.round() as i64);
         }
     }
@@ -72,25 +93,28 @@ fn page(object: &mut Object<'_>, enriched: &Enriched<'_>) {
     object.text("url", &hit.url);
     object.some_text("referrer", &hit.referrer);
     object.text("ref_category", enriched.referrer.class.name());
-    object.some_text("ref_domain", &enriched.referrer.domain);
+    object.some_text("ref_domain", cut(&enriched.referrer.domain, NAME_BYTES_MAX));
     if let Some(page) = &enriched.page {
         let host = page.host();
-        object.text("url_clean", &page.post);
-        object.text("url_netloc", host);
-        object.text("url_domain", crate::clean::registered_domain(host));
-        object.text("url_path", page.post.find('/').and_then(|at| page.post.get(at..)).unwrap_or("/"));
+        object.text("url_clean", &format!("https://{}", page.post));
+        object.text("url_netloc", cut(host, NAME_BYTES_MAX));
+        object.text("url_domain", cut(crate::clean::registered_domain(host), NAME_BYTES_MAX));
+        object.text(
+            "url_path",
+            page.post.find('/').and_then(|at| page.post.get(at..)).unwrap_or("/"),
+        );
     }
     let url = &*hit.url;
     if let Some((scheme, _)) = url.split_once("://") {
-        object.some_text("url_scheme", scheme);
+        object.some_text("url_scheme", cut(scheme, SHORT_BYTES_MAX));
     }
     let (before, fragment) = url.split_once('#').unwrap_or((url, ""));
     let query = before.split_once('?').map_or("", |(_, query)| query);
     object.some_text("url_query", query);
     object.some_text("url_fragment", fragment);
-    for key in ["utm_campaign", "utm_medium", "utm_source", "utm_content", "utm_term"] {
+    for (key, bytes_max) in CAMPAIGN {
         if let Some(value) = crate::form::first(query, key) {
-            object.some_text(key, crate::agent::cut(&value, crate::hit::TEXT_BYTES_MAX));
+            object.some_text(key, cut(&value, bytes_max));
         }
     }
 }
@@ -103,15 +127,15 @@ fn session(object: &mut Object<'_>, enriched: &Enriched<'_>) {
     }
     if let Some(start_ms) = hit.number("sts") {
         object.number("session_timestamp", start_ms);
-        object.some_text("ts_session_current", &format_ms(start_ms));
+        object.some_text("ts_session_current", &format_sql(start_ms));
     }
     if let Some(last_ms) = hit.number("slts").filter(|ms| *ms > 0) {
         object.number("session_last_session_timestamp", last_ms);
-        object.some_text("ts_session_last", &format_ms(last_ms));
+        object.some_text("ts_session_last", &format_sql(last_ms));
     }
-    let cut = |text: Cow<'_, str>| crate::agent::cut(&text, crate::hit::URL_BYTES_MAX).to_owned();
-    object.some_text("session_initial_url", &hit.text("surl").map(cut).unwrap_or_default());
-    object.some_text("session_initial_referrer", &hit.text("sref").map(cut).unwrap_or_default());
+    let short = |name| hit.text(name).map(|text| cut(&text, URL_BYTES_MAX).to_owned());
+    object.some_text("session_initial_url", &short("surl").unwrap_or_default());
+    object.some_text("session_initial_referrer", &short("sref").unwrap_or_default());
     object.boolean("visitor", hit.visitor.is_some());
     object.some_text("visitor_ip", hit.network);
 }

@@ -2,11 +2,14 @@
 
 pub mod agent;
 pub mod clean;
+pub mod enrich;
+pub mod event;
 pub mod form;
 pub mod hit;
 pub mod import;
+pub mod metadata;
 pub mod period;
+mod pipeline_bounds;
 pub mod referrer;
+pub mod views;
 pub mod visitor;
-pub mod enrich;
-pub mod event;

@@ -223,10 +223,22 @@ pub(crate) fn civil_ms(
 
 /// `ms` as RFC 3339 in UTC, to the second: `2026-01-31T18:00:00Z`.
 pub fn format_ms(ms: i64) -> String {
-    match jiff::Timestamp::from_millisecond(ms) {
-        Ok(stamp) => Offset::UTC.to_datetime(stamp).strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        Err(_) => String::new(),
-    }
+    civil(ms).map_or_else(String::new, |at| {
+        let (date, time) = (at.date(), at.time());
+        format!("{date}T{:02}:{:02}:{:02}Z", time.hour(), time.minute(), time.second())
+    })
+}
+
+/// `ms` as a database writes it, in UTC, to the second: `2026-01-31 18:00:00`.
+pub fn format_sql(ms: i64) -> String {
+    civil(ms).map_or_else(String::new, |at| {
+        let (date, time) = (at.date(), at.time());
+        format!("{date} {:02}:{:02}:{:02}", time.hour(), time.minute(), time.second())
+    })
+}
+
+fn civil(ms: i64) -> Option<DateTime> {
+    jiff::Timestamp::from_millisecond(ms).ok().map(|stamp| Offset::UTC.to_datetime(stamp))
 }
 
 /// The largest multiple of `step` that is not above `ms`.

@@ -54,7 +54,10 @@ impl Class {
 
     /// The class with this number; `Other` for a number that is none.
     pub fn by_number(number: i64) -> Self {
-        usize::try_from(number).ok().and_then(|at| Self::ALL.get(at).copied()).unwrap_or(Self::Other)
+        usize::try_from(number)
+            .ok()
+            .and_then(|at| Self::ALL.get(at).copied())
+            .unwrap_or(Self::Other)
     }
 }
 
@@ -119,7 +122,9 @@ fn class_of(host: &str, domain: &str) -> Class {
     if table::NEITHER.binary_search(&host).is_ok() {
         return Class::Other;
     }
-    if table::SEARCH.binary_search(&domain).is_ok() || table::SEARCH_HOSTS.binary_search(&host).is_ok() {
+    if table::SEARCH.binary_search(&domain).is_ok()
+        || table::SEARCH_HOSTS.binary_search(&host).is_ok()
+    {
         return Class::Search;
     }
     if table::SOCIAL.binary_search(&domain).is_ok() {

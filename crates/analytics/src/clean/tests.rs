@@ -41,7 +41,15 @@ fn what_differs_stays_apart() {
 
 #[test]
 fn what_is_no_page_has_no_post() {
-    for address in ["", "/a", "example.com/a", "javascript:alert(1)", "data:text/html,x", "https://", "https:// /"] {
+    for address in [
+        "",
+        "/a",
+        "example.com/a",
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "https://",
+        "https:// /",
+    ] {
         assert_eq!(Page::parse(address), None, "{address}");
     }
 }

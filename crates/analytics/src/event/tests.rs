@@ -26,8 +26,8 @@ fn a_page_view_is_written_in_the_schemas_names() {
         ("visitor_site_id", "0000000000000000000000000000000f"),
         ("visitor_ip", "203.0.113.0/24"),
         ("action", "pageview"),
-        ("ts_action", "2026-03-05T10:20:30Z"),
-        ("url_clean", "www.example.com/a"),
+        ("ts_action", "2026-03-05 10:20:30"),
+        ("url_clean", "https://www.example.com/a"),
         ("url_domain", "example.com"),
         ("url_netloc", "www.example.com"),
         ("url_path", "/a"),
@@ -54,7 +54,9 @@ fn a_page_view_is_written_in_the_schemas_names() {
 
 #[test]
 fn the_four_required_fields_are_there_whatever_came() {
-    for value in [&b"idsite=s"[..], b"idsite=s&url=javascript:x&action=heartbeat&inc=1e99&screen=axb"] {
+    for value in
+        [&b"idsite=s"[..], b"idsite=s&url=javascript:x&action=heartbeat&inc=1e99&screen=axb"]
+    {
         let event = json(value);
         for field in ["apikey", "event_id", "timestamp_info_nginx_ms", "visitor_site_id"] {
             assert!(event.get(field).is_some_and(|value| !value.is_null()), "{field}");

@@ -21,11 +21,17 @@ fn a_hit_is_read_back_as_it_was_received() {
     received(form).encode(&mut value);
     let hit = Hit::decode(&value).unwrap();
     assert_eq!(hit.form, form);
-    assert_eq!((&*hit.site, &*hit.url, &*hit.referrer), ("news", "https://example.com/a", "https://t.co/1"));
+    assert_eq!(
+        (&*hit.site, &*hit.url, &*hit.referrer),
+        ("news", "https://example.com/a", "https://t.co/1")
+    );
     assert_eq!(hit.action(), Action::Heartbeat);
     assert_eq!((hit.engaged_s, &*hit.engaged_total, &*hit.page_view), (Some(5.0), "15", "p1"));
     assert_eq!((&*hit.title, hit.number("rand"), hit.number("nothing")), ("Café", Some(17), None));
-    assert_eq!((hit.user_agent, hit.network, hit.visitor), ("Mozilla/5.0", "203.0.113.0/24", Some(0xabc)));
+    assert_eq!(
+        (hit.user_agent, hit.network, hit.visitor),
+        ("Mozilla/5.0", "203.0.113.0/24", Some(0xabc))
+    );
     assert_eq!((hit.via, hit.source), (Via::Pixel, Some(("f00d", 12))));
 }
 

@@ -15,9 +15,9 @@ mod tests;
 
 /// The endings of files that belong to a page and are none (compared without regard to case).
 const ASSETS: &[&str] = &[
-    "7z", "atom", "avif", "bz2", "css", "dmg", "eot", "exe", "gif", "gz", "ico", "iso", "jpeg", "jpg",
-    "js", "json", "map", "mjs", "mp3", "mp4", "ogg", "otf", "pdf", "png", "rar", "rss", "svg", "tar",
-    "tgz", "ttf", "txt", "wav", "webm", "webp", "woff", "woff2", "xml", "xz", "zip",
+    "7z", "atom", "avif", "bz2", "css", "dmg", "eot", "exe", "gif", "gz", "ico", "iso", "jpeg",
+    "jpg", "js", "json", "map", "mjs", "mp3", "mp4", "ogg", "otf", "pdf", "png", "rar", "rss",
+    "svg", "tar", "tgz", "ttf", "txt", "wav", "webm", "webp", "woff", "woff2", "xml", "xz", "zip",
 ];
 
 /// A line, taken apart.
@@ -126,13 +126,23 @@ fn time(text: &str) -> Option<i64> {
     const MONTHS: [&str; 12] =
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let (stamp, zone) = text.split_once(' ')?;
-    let [date, hour, minute, second] = stamp.split(':').collect::<Vec<_>>()[..] else { return None };
+    let [date, hour, minute, second] = stamp.split(':').collect::<Vec<_>>()[..] else {
+        return None;
+    };
     let [day, month, year] = date.split('/').collect::<Vec<_>>()[..] else { return None };
     let month = MONTHS.iter().position(|name| *name == month)? + 1;
     let two = |word: &str| digits(word, 0, 2).filter(|_| word.len() == 2);
     let second = two(second).filter(|second| *second <= 60)?;
     let year = digits(year, 0, 4).filter(|_| year.len() == 4)?;
-    civil_ms(year, i32::try_from(month).ok()?, two(day)?, two(hour)?, two(minute)?, second, offset_s(zone)?)
+    civil_ms(
+        year,
+        i32::try_from(month).ok()?,
+        two(day)?,
+        two(hour)?,
+        two(minute)?,
+        second,
+        offset_s(zone)?,
+    )
 }
 
 /// The text between the next quotes and what follows them; a quote after a backslash does not end it.

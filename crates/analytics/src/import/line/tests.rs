@@ -17,12 +17,17 @@ fn takes_a_combined_line_apart() {
 
 #[test]
 fn takes_a_common_line_and_odd_requests_apart() {
-    let line = Line::parse(r#"::1 - - [01/Jan/2026:00:00:00 +0000] "GET / HTTP/1.0" 304 -"#).unwrap();
+    let line =
+        Line::parse(r#"::1 - - [01/Jan/2026:00:00:00 +0000] "GET / HTTP/1.0" 304 -"#).unwrap();
     assert_eq!((line.client, &*line.referer, &*line.user_agent), ("::1", "", ""));
     assert!(line.is_page_view());
-    let line = Line::parse(r#"h - - [01/Jan/2026:00:00:00 +0000] "GET /a b HTTP/1.0" 200 1 "-" "-""#).unwrap();
+    let line =
+        Line::parse(r#"h - - [01/Jan/2026:00:00:00 +0000] "GET /a b HTTP/1.0" 200 1 "-" "-""#)
+            .unwrap();
     assert_eq!((line.path(), &*line.referer), ("/a b", ""));
-    let line = Line::parse(r#"h - - [01/Jan/2026:00:00:00 +0000] "GET http://e.org/x?y HTTP/1.0" 200 1"#).unwrap();
+    let line =
+        Line::parse(r#"h - - [01/Jan/2026:00:00:00 +0000] "GET http://e.org/x?y HTTP/1.0" 200 1"#)
+            .unwrap();
     assert_eq!(line.path(), "/x");
 }
 
@@ -42,7 +47,10 @@ fn says_what_is_missing() {
         ("h - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" OK 1", LineError::Status),
         ("h - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\"", LineError::Status),
         ("h - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 200 1 \"x", LineError::Quote),
-        ("h - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 200 1 \"-\" \"x\\\"", LineError::Quote),
+        (
+            "h - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 200 1 \"-\" \"x\\\"",
+            LineError::Quote,
+        ),
     ];
     for (text, error) in cases {
         assert_eq!(Line::parse(text), Err(error), "{text}");
@@ -52,13 +60,16 @@ fn says_what_is_missing() {
 #[test]
 fn only_answered_gets_of_pages_are_page_views() {
     let view = |method: &str, path: &str, status: u16| {
-        let text = format!("h - - [17/May/2015:10:05:03 +0000] \"{method} {path} HTTP/1.1\" {status} 1");
+        let text =
+            format!("h - - [17/May/2015:10:05:03 +0000] \"{method} {path} HTTP/1.1\" {status} 1");
         Line::parse(&text).unwrap().is_page_view()
     };
     assert!(view("GET", "/a", 200) && view("GET", "/a.html", 206) && view("GET", "/v1.2", 304));
     assert!(view("GET", "/a.php?f=x.css", 200) && view("GET", "/.css/", 200));
     assert!(!view("HEAD", "/a", 200) && !view("POST", "/a", 200) && !view("GET", "/a", 301));
-    assert!(!view("GET", "/a", 404) && !view("GET", "/a.CSS", 200) && !view("GET", "/x.woff2?v=1", 200));
+    assert!(
+        !view("GET", "/a", 404) && !view("GET", "/a.CSS", 200) && !view("GET", "/x.woff2?v=1", 200)
+    );
     assert!(ASSETS.windows(2).all(|pair| pair[0] < pair[1]), "the endings are searched by halves");
 }
 
