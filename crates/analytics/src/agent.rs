@@ -118,7 +118,7 @@ fn parse(parser: &Parser, text: &str) -> Agent {
         bot: known.category == "crawler" || machines::names_machine(&lower),
         device: device(known.category, &lower),
         browser: said(known.name),
-        browser_version: said(&known.version),
+        browser_version: said(known.version),
         os: said(known.os),
         os_version: said(&known.os_version),
     }

@@ -74,14 +74,11 @@ fn event(object: &mut Object<'_>, enriched: &Enriched<'_>, at_ms: i64) {
     object.text("channel", CHANNEL);
     object.text("ts_action", &format_sql(at_ms));
     object.some_text("pageview_id", &hit.page_view);
-    if let (Action::Heartbeat, Some(engaged_s)) = (enriched.action, hit.engaged_s) {
-        if engaged_s.is_finite() && (0.0..1e6).contains(&engaged_s) {
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "the line above holds it in range"
-            )]
-            object.number("engaged_time_inc", engaged_s.round() as i64);
-        }
+    if enriched.action == Action::Heartbeat
+        && let Some(engaged_s) = hit.engaged_s.filter(|engaged_s| (0.0..1e6).contains(engaged_s))
+    {
+        #[expect(clippy::cast_possible_truncation, reason = "held between 0 and a million")]
+        object.number("engaged_time_inc", engaged_s.round() as i64);
     }
     if let Some(rand_ms) = hit.number("rand") {
         object.number("timestamp_info_pixel_ms", rand_ms);

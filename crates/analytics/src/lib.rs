@@ -6,6 +6,7 @@ pub mod enrich;
 pub mod event;
 pub mod form;
 pub mod hit;
+pub mod http;
 pub mod import;
 pub mod metadata;
 pub mod period;

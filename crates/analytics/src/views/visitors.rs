@@ -30,10 +30,6 @@ pub enum Visitors {
     /// One visitor.
     One(u64),
     /// A few, sorted. The second box keeps the enum small: most cells hold one visitor.
-    #[expect(
-        clippy::box_collection,
-        reason = "a thin pointer halves the size of the many cells with one visitor"
-    )]
     Few(Box<Vec<u64>>),
     /// Many.
     Many(Box<HllSketch>),
