@@ -116,6 +116,21 @@ impl<'a> Fact<'a> {
     }
 }
 
+impl Fact<'_> {
+    /// The same fact with texts of its own.
+    pub fn into_owned(self) -> Fact<'static> {
+        let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        Fact {
+            site: own(self.site),
+            post: own(self.post),
+            domain: own(self.domain),
+            title: own(self.title),
+            metadata: own(self.metadata),
+            ..self
+        }
+    }
+}
+
 /// 64 bits of a visitor are enough to tell a billion apart; 0 means nobody.
 fn fold_visitor(visitor: u128) -> u64 {
     let [high, low] = [visitor >> 64, visitor]

@@ -167,21 +167,15 @@ impl<'a> Hit<'a> {
         let text = std::str::from_utf8(value).ok()?;
         let (form, lines) = text.split_once('\n').unwrap_or((text, ""));
         let mut hit = Self::of_form(form)?;
-        let mut header = "";
         for (name, text) in lines.split('\n').filter_map(|line| line.split_once(' ')) {
             match name {
                 "via" => hit.via = Via::by_name(text),
                 "ua" => hit.user_agent = cut(text, crate::agent::TEXT_BYTES_MAX),
-                "ref" => header = cut(text, TEXT_BYTES_MAX),
                 "visitor" => hit.visitor = u128::from_str_radix(text, 16).ok(),
                 "net" => hit.network = cut(text, ID_BYTES_MAX),
                 "src" => hit.source = source(text),
                 _ => {}
             }
-        }
-        if hit.url.is_empty() {
-            // A pixel in a page with no script: the page is what the browser names as referrer.
-            hit.url = Cow::Borrowed(header);
         }
         Some(hit)
     }

@@ -10,7 +10,7 @@
 //! # Layout
 //!
 //! [`visitors`] exact sets and sketches, [`cell`] counters, [`levels`] time in minutes, hours and days, [`site`] all of
-//! one site, [`offsets`] what was counted, `recent` which heartbeats came, [`query`] questions.
+//! one site, `limits` bounds, [`offsets`] what was counted, `recent` which heartbeats came, [`query`] questions.
 //!
 //! # The story
 //!
@@ -18,6 +18,7 @@
 
 pub mod cell;
 pub mod levels;
+mod limits;
 pub mod offsets;
 pub mod query;
 mod recent;
@@ -30,28 +31,13 @@ use crate::enrich::Fact;
 use crate::hit::Action;
 use crate::metadata::{Origin, PostMeta};
 use cell::Map;
+pub use limits::Limits;
 use offsets::Offsets;
 use recent::Recent;
 use site::{ENGAGED_S_MAX, Site};
 
 /// Hits from before 1970 or after 2100 count nowhere: a wrong clock must not push out what is kept.
 const AT_MS_MAX: i64 = 4_102_444_800_000;
-
-/// How much is held.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Different sites.
-    pub sites_max: usize,
-    /// Different posts of a site.
-    pub posts_max: u32,
-}
-
-impl Default for Limits {
-    /// 1,000 sites of at most 200,000 posts.
-    fn default() -> Self {
-        Self { sites_max: 1_000, posts_max: 200_000 }
-    }
-}
 
 /// What became of a fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

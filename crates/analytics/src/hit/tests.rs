@@ -45,13 +45,6 @@ fn a_bare_form_is_a_hit_and_no_site_is_none() {
 }
 
 #[test]
-fn a_pixel_with_no_script_takes_the_page_from_the_header() {
-    let mut value = Vec::new();
-    received("idsite=s&action=pageview").encode(&mut value);
-    assert_eq!(Hit::decode(&value).unwrap().url, "https://example.com/a");
-}
-
-#[test]
 fn a_header_cannot_forge_a_line() {
     let mut hit = received("idsite=s&url=u");
     hit.user_agent = "x\nvisitor 1\r\nvia demo";

@@ -48,6 +48,9 @@ pub enum LineError {
     /// Longer than the reader's bound.
     #[error("longer than 64 KiB")]
     TooLong,
+    /// A time that has not come.
+    #[error("its time has not come yet")]
+    Future,
     /// No client, ident and user at the start.
     #[error("no client address at the start")]
     Client,

@@ -13,7 +13,7 @@ use hashbrown::HashSet;
 mod tests;
 
 /// Offsets above the low-water mark that are held; four times what the topology has in flight.
-pub const ABOVE_MAX: usize = 4 * crate::pipeline_bounds::IN_FLIGHT_MAX;
+pub const ABOVE_MAX: usize = 4 * crate::bounds::IN_FLIGHT_MAX;
 
 /// The counted offsets of one partition.
 #[derive(Clone, Debug, Default)]

@@ -8,9 +8,9 @@
 
 use std::sync::Arc;
 
-use super::Limits;
 use super::cell::Map;
 use super::levels::Levels;
+use super::limits::Limits;
 use crate::enrich::Fact;
 use crate::hit::Action;
 use crate::metadata::PostMeta;

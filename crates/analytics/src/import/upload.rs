@@ -1,0 +1,1 @@
+//! `POST /v1/import?site=…`: an access log over HTTP.
