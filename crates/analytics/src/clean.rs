@@ -89,6 +89,16 @@ fn fold(path: &str) -> &str {
     if path.is_empty() { "/" } else { path }
 }
 
+/// The post that an address, with or without scheme, names.
+pub fn post_of(address: &str) -> Option<String> {
+    let page = if address.contains("://") {
+        Page::parse(address)
+    } else {
+        Page::parse(&format!("https://{address}"))
+    };
+    page.map(|page| page.post)
+}
+
 /// The registered domain of a host (`bbc.co.uk` of `news.bbc.co.uk`); the host itself where there is
 /// none, as for an IP address or `localhost`.
 pub fn registered_domain(host: &str) -> &str {

@@ -72,7 +72,13 @@ fn record<'a>(value: &'a [u8], site: &'a str, at_ms: i64) -> Record<'a> {
 }
 
 /// Adds a hit to a batch; `false` if it is full.
-pub fn push(batch: &mut BatchBuilder, hit: &Received<'_>, site: &str, at_ms: i64, scratch: &mut Vec<u8>) -> bool {
+pub fn push(
+    batch: &mut BatchBuilder,
+    hit: &Received<'_>,
+    site: &str,
+    at_ms: i64,
+    scratch: &mut Vec<u8>,
+) -> bool {
     scratch.clear();
     hit.encode(scratch);
     batch.push(&record(scratch, site, at_ms)).is_ok()

@@ -1,6 +1,7 @@
 //! Content analytics: beacon, topology, views, API and dashboard.
 
 pub mod agent;
+pub mod api;
 mod bounds;
 pub mod clean;
 pub mod collector;
@@ -12,10 +13,17 @@ pub mod hit;
 pub mod http;
 pub mod import;
 pub mod intake;
+pub mod live;
 pub mod metadata;
 pub mod metrics;
+pub mod page;
 pub mod period;
 pub mod pipeline;
 pub mod referrer;
+mod routes;
+mod service;
 pub mod views;
 pub mod visitor;
+
+pub use config::{AnalyticsConfig, SiteConfig};
+pub use service::{Analytics, AnalyticsError};

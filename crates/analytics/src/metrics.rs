@@ -168,14 +168,32 @@ impl Metrics {
             page.line("tidemill_refusals_total", &label, self.refused(refusal));
         }
         self.render_counts(&mut page);
-        page.one("tidemill_lag_hits", "gauge", "Hits in the log that are not counted yet.", gauges.lag_hits);
-        page.one("tidemill_in_flight", "gauge", "Hits on their way through the topology.", gauges.in_flight);
+        page.one(
+            "tidemill_lag_hits",
+            "gauge",
+            "Hits in the log that are not counted yet.",
+            gauges.lag_hits,
+        );
+        page.one(
+            "tidemill_in_flight",
+            "gauge",
+            "Hits on their way through the topology.",
+            gauges.in_flight,
+        );
         page.one("tidemill_connections", "gauge", "Open connections.", gauges.connections);
         page.one("tidemill_sites", "gauge", "Sites with hits.", gauges.sites);
         let streams = self.streams.load(Ordering::Relaxed);
         page.one("tidemill_live_streams", "gauge", "Open live streams.", streams);
-        page.histogram("tidemill_pixel_seconds", "From a pixel's arrival to its answer.", &self.pixel_latency);
-        page.histogram("tidemill_query_seconds", "From a question's arrival to its answer.", &self.query_latency);
+        page.histogram(
+            "tidemill_pixel_seconds",
+            "From a pixel's arrival to its answer.",
+            &self.pixel_latency,
+        );
+        page.histogram(
+            "tidemill_query_seconds",
+            "From a question's arrival to its answer.",
+            &self.query_latency,
+        );
         page.0
     }
 
@@ -183,15 +201,27 @@ impl Metrics {
         for (name, help, counter) in [
             ("tidemill_views_counted_total", "Hits counted in the views.", &self.counted),
             ("tidemill_bots_counted_total", "Of those, made by machines.", &self.counted_bots),
-            ("tidemill_hits_again_total", "Hits that came again and were not counted again.", &self.again),
+            (
+                "tidemill_hits_again_total",
+                "Hits that came again and were not counted again.",
+                &self.again,
+            ),
             (
                 "tidemill_heartbeats_refused_total",
                 "Heartbeats that were copies or claimed too much.",
                 &self.heartbeats_refused,
             ),
             ("tidemill_hits_nowhere_total", "Hits that count nowhere.", &self.nowhere),
-            ("tidemill_lines_again_total", "Imported lines that had been imported before.", &self.lines_again),
-            ("tidemill_unreadable_total", "Records of the topic hits that are no hits.", &self.unreadable),
+            (
+                "tidemill_lines_again_total",
+                "Imported lines that had been imported before.",
+                &self.lines_again,
+            ),
+            (
+                "tidemill_unreadable_total",
+                "Records of the topic hits that are no hits.",
+                &self.unreadable,
+            ),
             ("tidemill_events_total", "Raw events written.", &self.events),
         ] {
             page.one(name, "counter", help, counter.get());
@@ -223,7 +253,11 @@ impl Page {
             us / 1e6
         };
         for (bucket, bound) in histogram.buckets.iter().zip(BOUNDS_US) {
-            self.line(&format!("{name}_bucket"), &format!("{{le=\"{}\"}}", seconds(bound)), bucket.get());
+            self.line(
+                &format!("{name}_bucket"),
+                &format!("{{le=\"{}\"}}", seconds(bound)),
+                bucket.get(),
+            );
         }
         self.line(&format!("{name}_bucket"), "{le=\"+Inf\"}", histogram.count.get());
         self.line(&format!("{name}_sum"), "", seconds(histogram.sum_us.get()));

@@ -13,8 +13,8 @@
 
 use std::sync::{Arc, RwLock};
 
-use tidemill_commitlog::{Log, Partition};
 use log_spout::{LOG_FIELDS, LogSpout, Start};
+use tidemill_commitlog::{Log, Partition};
 use tidemill_engine::{BuildError, Topology, TopologyBuilder};
 
 use crate::bounds::IN_FLIGHT_MAX;
@@ -72,9 +72,13 @@ pub fn topology(works: &Works) -> Result<Topology, BuildError> {
     builder.max_pending(IN_FLIGHT_MAX).message_timeout(MESSAGE_TIMEOUT);
 
     let log = works.log.clone();
-    builder.dyn_spout("hits", move || LogSpout::new(log.clone(), HITS, Start::Earliest)).output(&LOG_FIELDS);
+    builder
+        .dyn_spout("hits", move || LogSpout::new(log.clone(), HITS, Start::Earliest))
+        .output(&LOG_FIELDS);
     let log = works.log.clone();
-    builder.dyn_spout("metadata", move || LogSpout::new(log.clone(), METADATA, Start::Earliest)).output(&LOG_FIELDS);
+    builder
+        .dyn_spout("metadata", move || LogSpout::new(log.clone(), METADATA, Start::Earliest))
+        .output(&LOG_FIELDS);
 
     let shared = works.clone();
     builder
@@ -84,7 +88,10 @@ pub fn topology(works: &Works) -> Result<Topology, BuildError> {
         .local_or_shuffle("hits");
 
     let shared = works.clone();
-    builder.dyn_bolt("views", move || ViewsBolt::new(&shared)).global(("enrich", "facts")).global("metadata");
+    builder
+        .dyn_bolt("views", move || ViewsBolt::new(&shared))
+        .global(("enrich", "facts"))
+        .global("metadata");
 
     let shared = works.clone();
     builder

@@ -1,3 +1,5 @@
+//! Tests of telling people from machines.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of cleaning addresses.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -61,6 +63,13 @@ fn finds_the_registered_domain() {
     assert_eq!(registered_domain("localhost"), "localhost");
     assert_eq!(registered_domain("192.0.2.7"), "192.0.2.7");
     assert_eq!(registered_domain("[::1]"), "[::1]");
+}
+
+#[test]
+fn a_post_may_be_named_with_or_without_scheme() {
+    assert_eq!(post_of("https://example.com/a/").as_deref(), Some("example.com/a"));
+    assert_eq!(post_of("example.com/a?x").as_deref(), Some("example.com/a"));
+    assert_eq!(post_of("https://"), None);
 }
 
 proptest! {

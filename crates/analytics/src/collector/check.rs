@@ -72,17 +72,25 @@ impl Collector {
     /// Checks the fields that every hit must have and returns the site.
     pub(super) fn check<'a>(&self, named: Named<'a>) -> Result<&'a str, Refused> {
         let site = named.site.filter(|site| !site.is_empty()).ok_or_else(|| {
-            Refused::new(Refusal::Missing, "idsite: missing; send the site's name, for example idsite=example.com")
+            Refused::new(
+                Refusal::Missing,
+                "idsite: missing; send the site's name, for example idsite=example.com",
+            )
         })?;
         if !is_site_name(site) {
-            let message = format!("idsite: use letters, digits, '.', '-' and '_', at most {SITE_BYTES_MAX}");
+            let message =
+                format!("idsite: use letters, digits, '.', '-' and '_', at most {SITE_BYTES_MAX}");
             return Err(Refused::new(Refusal::Invalid, message));
         }
         let url = named.url.filter(|url| !url.is_empty()).ok_or_else(|| {
-            Refused::new(Refusal::Missing, "url: missing; send the page's address, for example url=https://example.com/a")
+            Refused::new(
+                Refusal::Missing,
+                "url: missing; send the page's address, for example url=https://example.com/a",
+            )
         })?;
         if url.len() > URL_BYTES_MAX {
-            let message = format!("url: longer than {URL_BYTES_MAX} bytes; send the canonical address");
+            let message =
+                format!("url: longer than {URL_BYTES_MAX} bytes; send the canonical address");
             return Err(Refused::new(Refusal::TooLong, message));
         }
         self.allowed(site, url)?;
@@ -103,7 +111,8 @@ impl Collector {
         let page = Page::parse(url).ok_or_else(no_address)?;
         let host = page.host();
         let own = |allowed: &String| {
-            host == allowed || host.strip_suffix(allowed.as_str()).is_some_and(|rest| rest.ends_with('.'))
+            host == allowed
+                || host.strip_suffix(allowed.as_str()).is_some_and(|rest| rest.ends_with('.'))
         };
         if config.hosts.iter().any(own) {
             return Ok(());
@@ -114,7 +123,8 @@ impl Collector {
 
     /// Who sent this request.
     pub(super) fn sender(&self, peer: IpAddr, headers: &HeaderMap) -> Sender {
-        let text = |name: &str| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let text =
+            |name: &str| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
         let said = |name: &str| headers.get(name).is_some_and(|value| value == "1");
         let address = proxy::client(peer, headers, &self.config.proxies).to_string();
         let user_agent = text("user-agent").unwrap_or_default();
@@ -161,9 +171,16 @@ pub(super) fn dropped(reply: &mut Reply, refusal: Refusal) {
 /// The cheap look at an address; it is taken apart later, where nobody waits.
 fn plausible(url: &str) -> Result<(), Refused> {
     let start = url.trim_start().get(..8).unwrap_or(url).to_ascii_lowercase();
-    if start.starts_with("http://") || start.starts_with("https://") { Ok(()) } else { Err(no_address()) }
+    if start.starts_with("http://") || start.starts_with("https://") {
+        Ok(())
+    } else {
+        Err(no_address())
+    }
 }
 
 fn no_address() -> Refused {
-    Refused::new(Refusal::Invalid, "url: must be an absolute http(s) address, for example https://example.com/a")
+    Refused::new(
+        Refusal::Invalid,
+        "url: must be an absolute http(s) address, for example https://example.com/a",
+    )
 }

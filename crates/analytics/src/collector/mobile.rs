@@ -87,8 +87,9 @@ impl Collector {
     fn forms(&self, body: &[u8]) -> Result<Vec<(String, String)>, Refused> {
         let invalid = |message: &str| Refused::new(Refusal::Invalid, message);
         // Depth is bounded by the parser (128), size by the body.
-        let value: Value = serde_json::from_slice(body)
-            .map_err(|error| invalid(&format!("body: no JSON ({error}); send {{\"events\":[…]}}")))?;
+        let value: Value = serde_json::from_slice(body).map_err(|error| {
+            invalid(&format!("body: no JSON ({error}); send {{\"events\":[…]}}"))
+        })?;
         let events = value.get("events").and_then(Value::as_array);
         let events = events.ok_or_else(|| invalid("events: missing; send {\"events\":[{…}]}"))?;
         if events.is_empty() {
@@ -99,7 +100,9 @@ impl Collector {
             return Err(Refused::new(Refusal::TooLong, message));
         }
         let form = |(at, event): (usize, &Value)| {
-            let event = event.as_object().ok_or_else(|| invalid(&format!("events[{at}]: must be an object")))?;
+            let event = event
+                .as_object()
+                .ok_or_else(|| invalid(&format!("events[{at}]: must be an object")))?;
             self.form(event).map_err(|refused| Refused {
                 message: format!("events[{at}].{}", refused.message),
                 ..refused

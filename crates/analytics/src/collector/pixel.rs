@@ -21,7 +21,8 @@ use crate::metrics::Refusal;
 pub const QUERY_BYTES_MAX: usize = 8 * 1024;
 
 /// A transparent picture of one pixel.
-pub const GIF: &[u8; 43] = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,\
+pub const GIF: &[u8; 43] =
+    b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,\
 \x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;";
 
 impl Collector {
@@ -69,8 +70,13 @@ impl Collector {
 /// The form to keep: the query without an address of the visitor.
 fn take(query: &str) -> Result<Cow<'_, str>, Refused> {
     if query.len() > QUERY_BYTES_MAX {
-        let message = format!("query: longer than {QUERY_BYTES_MAX} bytes; send less, or POST to /mobileproxy");
-        return Err(Refused { status: StatusCode::URI_TOO_LONG, ..Refused::new(Refusal::TooLong, message) });
+        let message = format!(
+            "query: longer than {QUERY_BYTES_MAX} bytes; send less, or POST to /mobileproxy"
+        );
+        return Err(Refused {
+            status: StatusCode::URI_TOO_LONG,
+            ..Refused::new(Refusal::TooLong, message)
+        });
     }
     if query.bytes().any(|byte| byte < b' ') {
         return Err(Refused::new(Refusal::Invalid, "query: holds a control character; encode it"));

@@ -1,3 +1,5 @@
+//! Tests of writing raw events.
+
 use proptest::prelude::*;
 use serde_json::Value;
 

@@ -1,3 +1,5 @@
+//! Tests of the form encoding.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of what stands in the log.
+
 use proptest::prelude::*;
 
 use super::*;

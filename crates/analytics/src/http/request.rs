@@ -30,7 +30,11 @@ pub enum BodyError {
 ///
 /// # Errors
 /// It is too large, too slow or broken.
-pub async fn whole(mut body: Incoming, bytes_max: usize, clock: &dyn Clock) -> Result<Bytes, BodyError> {
+pub async fn whole(
+    mut body: Incoming,
+    bytes_max: usize,
+    clock: &dyn Clock,
+) -> Result<Bytes, BodyError> {
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if announced > bytes_max {
         return Err(BodyError::TooLarge(bytes_max));
@@ -66,7 +70,8 @@ pub async fn piece(body: &mut Incoming, clock: &dyn Clock) -> Result<Option<Byte
 
 async fn next_piece(body: &mut Incoming) -> Result<Option<Bytes>, BodyError> {
     loop {
-        let frame = std::future::poll_fn(|context| std::pin::Pin::new(&mut *body).poll_frame(context));
+        let frame =
+            std::future::poll_fn(|context| std::pin::Pin::new(&mut *body).poll_frame(context));
         match frame.await {
             None => return Ok(None),
             Some(Err(_)) => return Err(BodyError::Broken),

@@ -26,7 +26,8 @@ const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// How long open connections may go on after the server was told to stop.
 const CLOSING_MAX: Duration = Duration::from_secs(3);
 /// What a client is told when there is no room for its connection.
-const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Type: text/plain\r\n\
+const FULL: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Type: text/plain\r\n\
 Content-Length: 47\r\nConnection: close\r\n\r\nall connections are in use; try again in a while";
 
 /// What a request comes with besides itself.
@@ -43,7 +44,11 @@ pub struct Peer {
 /// Answers requests.
 pub trait Service: Send + Sync + 'static {
     /// Answers one request.
-    fn call(self: Arc<Self>, request: Request<Incoming>, peer: Peer) -> impl Future<Output = Reply> + Send;
+    fn call(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        peer: Peer,
+    ) -> impl Future<Output = Reply> + Send;
 }
 
 /// A running server. It stops taking connections when it is dropped.
@@ -103,9 +108,20 @@ impl Server {
         let (closing, closed) = channel(false);
         let connections = Arc::new(Connections::default());
         let seconds: Seconds = Arc::new(AtomicU32::new(0));
-        let sweep = sweep(Arc::clone(&clock), Arc::clone(&seconds), Arc::clone(&connections), closed.clone());
+        let sweep = sweep(
+            Arc::clone(&clock),
+            Arc::clone(&seconds),
+            Arc::clone(&connections),
+            closed.clone(),
+        );
         tokio::spawn(sweep);
-        let accept = Accept { connections_max, connections: Arc::clone(&connections), seconds, closed, service };
+        let accept = Accept {
+            connections_max,
+            connections: Arc::clone(&connections),
+            seconds,
+            closed,
+            service,
+        };
         tokio::spawn(accept.run(listener, Arc::clone(&clock)));
         Ok(Self { local_addr, closing, connections, clock })
     }
@@ -133,7 +149,12 @@ impl Server {
 }
 
 /// Turns the server's seconds and ends the connections that hang.
-async fn sweep(clock: Arc<dyn Clock>, seconds: Seconds, connections: Arc<Connections>, mut closed: Receiver<bool>) {
+async fn sweep(
+    clock: Arc<dyn Clock>,
+    seconds: Seconds,
+    connections: Arc<Connections>,
+    mut closed: Receiver<bool>,
+) {
     loop {
         tokio::select! {
             () = clock.sleep(Duration::from_secs(1)) => {}
@@ -210,7 +231,12 @@ impl Drop for Leave {
     }
 }
 
-async fn serve<S: Service>(stream: TcpStream, peer: Peer, service: Arc<S>, mut closed: Receiver<bool>) {
+async fn serve<S: Service>(
+    stream: TcpStream,
+    peer: Peer,
+    service: Arc<S>,
+    mut closed: Receiver<bool>,
+) {
     let watched = Watched::new(stream, Arc::clone(&peer.activity), Arc::clone(&peer.seconds));
     let answer = service_fn(move |request| {
         let (service, peer) = (Arc::clone(&service), peer.clone());

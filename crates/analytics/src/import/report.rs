@@ -46,7 +46,9 @@ pub enum ImportError {
     #[error("site {0:?} is no site name: use letters, digits, '.', '-' and '_', at most 128")]
     Site(String),
     /// The log cannot be read further.
-    #[error("cannot read the access log: {0}; what was read so far is stored, import it again to go on")]
+    #[error(
+        "cannot read the access log: {0}; what was read so far is stored, import it again to go on"
+    )]
     Read(#[source] std::io::Error),
     /// The log takes no more.
     #[error("cannot store: {0}; what was stored so far stays, import it again to go on")]

@@ -125,7 +125,8 @@ impl Run<'_, '_> {
             self.report.skipped += 1;
             return Ok(());
         }
-        let parsed = std::str::from_utf8(bytes).map_err(|_| LineError::NotText).and_then(Line::parse);
+        let parsed =
+            std::str::from_utf8(bytes).map_err(|_| LineError::NotText).and_then(Line::parse);
         let latest_ms = self.importer.clock.wall_ms().saturating_add(DAY_MS);
         match parsed {
             Ok(line) if line.at_ms > latest_ms => self.malformed(bytes, LineError::Future),

@@ -1,3 +1,5 @@
+//! Tests of reading metadata.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of reading periods.
+
 use proptest::prelude::*;
 
 use super::*;

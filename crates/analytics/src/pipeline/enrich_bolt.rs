@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use tidemill_engine::{BoltOutput, ComponentError, Done, DynBolt, StreamIndex, TaskContext, TupleRef, Value};
+use tidemill_engine::{
+    BoltOutput, ComponentError, Done, DynBolt, StreamIndex, TaskContext, TupleRef, Value,
+};
 
 use super::Works;
 use super::fact::{nothing, values};
@@ -60,7 +62,11 @@ impl DynBolt for EnrichBolt {
         Ok(())
     }
 
-    fn execute(&mut self, tuple: &TupleRef<'_>, out: &mut BoltOutput<'_>) -> Result<Done, ComponentError> {
+    fn execute(
+        &mut self,
+        tuple: &TupleRef<'_>,
+        out: &mut BoltOutput<'_>,
+    ) -> Result<Done, ComponentError> {
         let (Some(facts), Some(events)) = (self.facts, self.events) else {
             return Err("the streams facts and events are not declared".into());
         };

@@ -56,7 +56,8 @@ impl EventsSink {
 
     fn seal(&mut self) {
         if !self.builder.is_empty() {
-            let batch = Batch { bytes: self.builder.finish(), anchors: std::mem::take(&mut self.anchors) };
+            let batch =
+                Batch { bytes: self.builder.finish(), anchors: std::mem::take(&mut self.anchors) };
             self.waiting.push_back(batch);
         }
     }
@@ -102,7 +103,11 @@ impl DynBolt for EventsSink {
         Ok(())
     }
 
-    fn execute(&mut self, tuple: &TupleRef<'_>, out: &mut BoltOutput<'_>) -> Result<Done, ComponentError> {
+    fn execute(
+        &mut self,
+        tuple: &TupleRef<'_>,
+        out: &mut BoltOutput<'_>,
+    ) -> Result<Done, ComponentError> {
         let number = |at: usize| tuple.get(at).as_i64().unwrap_or(0);
         let (partition, offset) = (number(3).to_string(), number(4).to_string());
         let headers =

@@ -14,8 +14,22 @@ mod tests;
 
 /// The fields, in the order of [`values`].
 pub const FACT_FIELDS: [&str; 16] = [
-    "partition", "offset", "timestamp", "site", "post", "action", "bot", "generated", "class", "domain",
-    "device", "visitor", "title", "engaged_s", "heartbeat", "metadata",
+    "partition",
+    "offset",
+    "timestamp",
+    "site",
+    "post",
+    "action",
+    "bot",
+    "generated",
+    "class",
+    "domain",
+    "device",
+    "visitor",
+    "title",
+    "engaged_s",
+    "heartbeat",
+    "metadata",
 ];
 
 /// The tuple of a fact.

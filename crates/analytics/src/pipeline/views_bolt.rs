@@ -90,7 +90,11 @@ fn count(metrics: &Metrics, applied: Applied, bot: bool) {
 }
 
 impl DynBolt for ViewsBolt {
-    fn execute(&mut self, tuple: &TupleRef<'_>, out: &mut BoltOutput<'_>) -> Result<Done, ComponentError> {
+    fn execute(
+        &mut self,
+        tuple: &TupleRef<'_>,
+        out: &mut BoltOutput<'_>,
+    ) -> Result<Done, ComponentError> {
         if tuple.component() == "metadata" {
             // The fields of a log spout: key, value, timestamp, partition, offset.
             self.describe(tuple.get(1).as_bytes().unwrap_or_default());

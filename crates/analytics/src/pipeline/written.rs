@@ -48,7 +48,9 @@ impl Written {
                 // A batch that is no longer readable was checked when it was appended; its events are
                 // then written again, which a reader can tell by their ids.
                 let Ok(records) = records(&batch) else { continue };
-                found.extend((&records).into_iter().flatten().filter_map(|record| offset_of(&record)));
+                found.extend(
+                    (&records).into_iter().flatten().filter_map(|record| offset_of(&record)),
+                );
             }
             at = read.next_offset;
         }

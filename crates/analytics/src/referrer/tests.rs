@@ -1,3 +1,5 @@
+//! Tests of classing referrers.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of the views as a whole.
+
 use proptest::prelude::*;
 
 use super::cell::{Bots, Sum};

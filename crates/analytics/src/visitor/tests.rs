@@ -1,3 +1,5 @@
+//! Tests of the keys of visitors.
+
 use std::sync::Arc;
 
 use tidemill_world::sim::Simulation;

@@ -15,7 +15,11 @@ fn collector() -> Collector {
     let world = Simulation::new(1).world();
     let log = Log::open(world.clone(), LogConfig::new("/data")).unwrap();
     let hits = ensure_topic(&log, HITS).unwrap().unwrap();
-    let site = SiteConfig { id: "closed".into(), hosts: vec!["example.com".into()], ..SiteConfig::default() };
+    let site = SiteConfig {
+        id: "closed".into(),
+        hosts: vec!["example.com".into()],
+        ..SiteConfig::default()
+    };
     let config = AnalyticsConfig { sites: vec![site], ..AnalyticsConfig::new("/data") };
     Collector {
         config: Arc::new(config),
@@ -33,7 +37,10 @@ fn an_event_becomes_the_form_that_the_pixel_would_have_sent() {
     let forms = collector().forms(body).unwrap();
     assert_eq!(forms[0].0, "app");
     let hit = Hit::decode(forms[0].1.as_bytes()).unwrap();
-    assert_eq!((&*hit.url, hit.engaged_s, &*hit.engaged_total), ("https://example.com/a b", Some(5.0), "15.5"));
+    assert_eq!(
+        (&*hit.url, hit.engaged_s, &*hit.engaged_total),
+        ("https://example.com/a b", Some(5.0), "15.5")
+    );
     assert_eq!(hit.metadata, r#"{"title":"T&U"}"#);
     assert!(!forms[0].1.contains("203.0.113.9") && !forms[0].1.contains("bad"));
 }
@@ -51,8 +58,16 @@ fn a_bad_event_refuses_the_batch_and_is_named() {
         ("[]", 400, "events: missing"),
         (r#"{"events":[]}"#, 400, "events: empty"),
         (&format!(r#"{{"events":[{good},{{"idsite":"a"}}]}}"#), 400, "events[1].url: missing"),
-        (&format!(r#"{{"events":[{good},{{"url":"https://e.org/"}}]}}"#), 400, "events[1].idsite: missing"),
-        (r#"{"events":[{"idsite":"a b","url":"https://e.org/"}]}"#, 400, "events[0].idsite: use letters"),
+        (
+            &format!(r#"{{"events":[{good},{{"url":"https://e.org/"}}]}}"#),
+            400,
+            "events[1].idsite: missing",
+        ),
+        (
+            r#"{"events":[{"idsite":"a b","url":"https://e.org/"}]}"#,
+            400,
+            "events[0].idsite: use letters",
+        ),
         (r#"{"events":[{"idsite":"a","url":"/x"}]}"#, 400, "absolute"),
         (r#"{"events":[{"idsite":"a","url":7}]}"#, 400, "events[0].url: missing"),
         (r#"{"events":[7]}"#, 400, "events[0]: must be an object"),
@@ -63,7 +78,11 @@ fn a_bad_event_refuses_the_batch_and_is_named() {
         assert_eq!(found, status, "{message}");
         assert!(message.contains(part), "{body}: {message}");
     }
-    assert!(collector.forms(br#"{"events":[{"idsite":"closed","url":"https://www.example.com/"}]}"#).is_ok());
+    assert!(
+        collector
+            .forms(br#"{"events":[{"idsite":"closed","url":"https://www.example.com/"}]}"#)
+            .is_ok()
+    );
     let many = format!(r#"{{"events":[{}]}}"#, vec![good; 501].join(","));
     assert!(refused(&many).1.contains("more than 500"));
 }

@@ -1,3 +1,5 @@
+//! Tests of whose word on an address is taken.
+
 use hyper::header::HeaderValue;
 
 use super::*;

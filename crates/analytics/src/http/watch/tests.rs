@@ -1,3 +1,5 @@
+//! Tests of finding connections that hang.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Tests of reading lines of access logs.
+
 use proptest::prelude::*;
 
 use super::*;

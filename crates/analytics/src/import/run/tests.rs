@@ -13,7 +13,8 @@ struct Folder(std::path::PathBuf);
 
 impl Folder {
     fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("tidemill-import-{name}-{}", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("tidemill-import-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(&path).unwrap();
         Self(path)
@@ -79,8 +80,13 @@ fn views_are_stored_and_the_rest_is_told() {
     let folder = Folder::new("told");
     let (importer, log) = importer(&folder);
     let (mut rejects, mut told) = (Vec::new(), 0);
-    let report = access_log(&importer, &options(), LOG.as_bytes(), Some(&mut rejects), &mut |_| told += 1).unwrap();
-    assert_eq!((report.lines, report.views, report.skipped, report.malformed, report.again), (7, 2, 3, 2, 0));
+    let report =
+        access_log(&importer, &options(), LOG.as_bytes(), Some(&mut rejects), &mut |_| told += 1)
+            .unwrap();
+    assert_eq!(
+        (report.lines, report.views, report.skipped, report.malformed, report.again),
+        (7, 2, 3, 2, 0)
+    );
     assert_eq!((report.first_malformed[0].line, report.first_malformed[1].line), (3, 6));
     assert_eq!(report.first_malformed[0].text, "nonsense");
     assert_eq!(report.bytes, LOG.len() as u64);
@@ -97,15 +103,15 @@ fn views_are_stored_and_the_rest_is_told() {
 fn a_second_import_adds_nothing_and_a_grown_file_adds_what_is_new() {
     let folder = Folder::new("again");
     let (importer, log) = importer(&folder);
-    let run = |text: &str| {
-        access_log(&importer, &options(), text.as_bytes(), None, &mut |_| {}).unwrap()
-    };
+    let run =
+        |text: &str| access_log(&importer, &options(), text.as_bytes(), None, &mut |_| {}).unwrap();
     run(LOG);
     assert_eq!(stored(importer.intake.partition(), &importer.sources).len(), 2);
     let report = run(LOG);
     assert_eq!((report.views, report.again, report.skipped, report.malformed), (0, 2, 3, 2));
     assert_eq!(importer.intake.partition().high_watermark(), 2);
-    let more = "192.0.2.3 - - [17/May/2015:10:06:00 +0000] \"GET /c HTTP/1.1\" 200 1 \"-\" \"M\"\n".repeat(100);
+    let more = "192.0.2.3 - - [17/May/2015:10:06:00 +0000] \"GET /c HTTP/1.1\" 200 1 \"-\" \"M\"\n"
+        .repeat(100);
     let report = run(&format!("{LOG}{more}"));
     assert_eq!((report.views, report.again), (100, 2));
     log.close().unwrap();

@@ -12,7 +12,11 @@ fn all_far_below_the_highest_is_written_and_gaps_near_it_are_not() {
     let far = i64::try_from(IN_FLIGHT_MAX).unwrap();
     let written = Written::of(&[far + 10, far + 12, far + 11, far + 14]);
     assert!(written.contains(0, 0) && written.contains(0, 12) && written.contains(0, far + 14));
-    assert!(!written.contains(0, far + 13) && !written.contains(0, far + 15) && !written.contains(0, 20));
+    assert!(
+        !written.contains(0, far + 13)
+            && !written.contains(0, far + 15)
+            && !written.contains(0, 20)
+    );
     assert!(!written.contains(1, 0));
     assert!(!Written::of(&[]).contains(0, 0));
     let few = Written::of(&[0, 2]);
@@ -28,8 +32,11 @@ fn it_is_learned_from_the_headers() {
     assert!(!Written::learn(&events).unwrap().contains(0, 0));
     for (partition, offset) in [("0", "0"), ("0", "1"), ("1", "2"), ("x", "3"), ("0", "4")] {
         let mut builder = BatchBuilder::new(1_000);
-        let headers = [(PARTITION_HEADER, partition.as_bytes()), (OFFSET_HEADER, offset.as_bytes())];
-        builder.push(&Record { value: Some(b"{}"), headers: &headers, ..Record::default() }).unwrap();
+        let headers =
+            [(PARTITION_HEADER, partition.as_bytes()), (OFFSET_HEADER, offset.as_bytes())];
+        builder
+            .push(&Record { value: Some(b"{}"), headers: &headers, ..Record::default() })
+            .unwrap();
         events.append_wait(builder.finish(), Acks::Written).unwrap();
     }
     let written = Written::learn(&events).unwrap();

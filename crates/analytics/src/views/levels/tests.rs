@@ -1,3 +1,5 @@
+//! Tests of buckets of time.
+
 use proptest::prelude::*;
 
 use super::*;

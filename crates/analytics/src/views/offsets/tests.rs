@@ -1,3 +1,5 @@
+//! Tests of counting each offset once.
+
 use proptest::prelude::*;
 
 use super::*;

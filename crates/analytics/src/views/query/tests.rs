@@ -1,3 +1,5 @@
+//! Tests of questions.
+
 use super::*;
 use crate::enrich::Fact;
 use crate::metadata::{Origin, PostMeta};

@@ -1,3 +1,5 @@
+//! Tests of counting visitors.
+
 use proptest::prelude::*;
 use tidemill_world::random::SeededRandom;
 
