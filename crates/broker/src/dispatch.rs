@@ -121,11 +121,6 @@ pub(crate) static TABLE: &[Row] = &[
     ),
 ];
 
-/// The row of an API.
-pub(crate) fn row(api_key: i16) -> Option<&'static Row> {
-    TABLE.iter().find(|row| row.api as i16 == api_key)
-}
-
 /// Handles one request.
 pub(crate) async fn dispatch(
     api_key: i16,
@@ -133,13 +128,15 @@ pub(crate) async fn dispatch(
     call: Call,
     reader: Reader,
 ) -> Result<Reply, RequestError> {
-    let row = row(api_key).ok_or(RequestError::Api(api_key))?;
+    let table = call.shared.table;
+    let row = table.iter().find(|row| row.api as i16 == api_key);
+    let row = row.ok_or(RequestError::Api(api_key))?;
     if !(row.oldest..=row.newest).contains(&call.version) {
         if row.api != ApiKey::ApiVersions {
             return Err(RequestError::Version { api: row.api, version: call.version });
         }
         // KIP-511: the client asks again with a version from the answer. Its request cannot be read.
-        let answer = handlers::k18_api_versions::too_new(TABLE);
+        let answer = handlers::k18_api_versions::too_new(table);
         return Ok(Reply::new(Answer::Now(answer), 0, correlation_id)?);
     }
     (row.start)(call, reader, correlation_id).await

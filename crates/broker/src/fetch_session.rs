@@ -129,7 +129,7 @@ impl FetchSessions {
             order: BTreeMap::new(),
             places: HashMap::new(),
         };
-        wanted.iter().for_each(|wanted| session.put(wanted.clone()));
+        wanted.iter().for_each(|wanted| session.put(wanted));
         self.sessions.insert(id, session);
         id
     }
@@ -171,7 +171,7 @@ impl FetchSessions {
             let key = key(by_id, &topic.topic, topic.topic_id);
             topic.partitions.iter().for_each(|partition| session.forget(&key, *partition));
         }
-        news.into_iter().for_each(|wanted| session.put(wanted));
+        news.iter().for_each(|wanted| session.put(wanted));
         let wanted = session.order.values().cloned().collect();
         Ok(Plan { session_id: request.session_id, incremental: true, wanted })
     }
@@ -186,15 +186,14 @@ impl FetchSessions {
 }
 
 impl Session {
-    fn put(&mut self, wanted: Wanted) {
-        let place =
-            *self.places.entry((detached(&wanted.topic), wanted.partition)).or_insert_with(|| {
-                self.next_place += 1;
-                self.next_place
-            });
+    fn put(&mut self, wanted: &Wanted) {
         let topic = detached(&wanted.topic);
+        let place = *self.places.entry((topic.clone(), wanted.partition)).or_insert_with(|| {
+            self.next_place += 1;
+            self.next_place
+        });
         let told = self.order.get(&place).and_then(|before| before.told);
-        self.order.insert(place, Wanted { topic, told, ..wanted });
+        self.order.insert(place, Wanted { topic, told, ..wanted.clone() });
     }
 
     fn forget(&mut self, topic: &TopicKey, partition: i32) {

@@ -17,7 +17,7 @@ use tokio::task::{AbortHandle, Id, JoinError, JoinHandle, JoinSet};
 
 use crate::config::BrokerConfig;
 use crate::connection;
-use crate::context::{Client, Shared};
+use crate::context::{Client, Row, Shared};
 use crate::dispatch::TABLE;
 use crate::fetch_session::FetchSessions;
 use crate::groups::Groups;
@@ -57,11 +57,21 @@ impl Broker {
     /// # Errors
     /// See [`StartError`].
     pub async fn start(log: Log, world: World, config: BrokerConfig) -> Result<Self, StartError> {
+        Self::start_with(log, world, config, TABLE).await
+    }
+
+    /// Starts with a table of one's own.
+    async fn start_with(
+        log: Log,
+        world: World,
+        config: BrokerConfig,
+        table: &'static [Row],
+    ) -> Result<Self, StartError> {
         let address = config.listen;
         let listen = |source| StartError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let local_addr = listener.local_addr().map_err(listen)?;
-        let shared = share(log, world, config).await?;
+        let shared = share(log, world, config, table).await?;
         let groups = tokio::spawn(Arc::clone(&shared.groups).run());
         let (stop, stopped) = oneshot::channel();
         let accepting = tokio::spawn(accept(listener, shared, stopped));
@@ -92,7 +102,12 @@ impl Drop for Broker {
     }
 }
 
-async fn share(log: Log, world: World, config: BrokerConfig) -> Result<Arc<Shared>, StartError> {
+async fn share(
+    log: Log,
+    world: World,
+    config: BrokerConfig,
+    table: &'static [Row],
+) -> Result<Arc<Shared>, StartError> {
     let opening = log.clone();
     let offsets = tokio::task::spawn_blocking(move || GroupOffsets::open(&opening)).await;
     let offsets = match offsets {
@@ -114,7 +129,7 @@ async fn share(log: Log, world: World, config: BrokerConfig) -> Result<Arc<Share
         world,
         config,
         cluster_id,
-        table: TABLE,
+        table,
     }))
 }
 
@@ -202,3 +217,6 @@ async fn serve(mut socket: TcpStream, shared: Arc<Shared>, client: Arc<Client>) 
         Err(error) => tracing::warn!(%peer, %error, "connection closed"),
     }
 }
+
+#[cfg(test)]
+mod tests;

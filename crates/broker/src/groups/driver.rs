@@ -45,10 +45,14 @@ impl Core {
         for effect in effects {
             match effect {
                 Effect::Join(ticket, answer) => {
-                    self.joins.remove(&ticket).map(|caller| caller.send(answer));
+                    if let Some(caller) = self.joins.remove(&ticket) {
+                        drop(caller.send(answer));
+                    }
                 }
                 Effect::Sync(ticket, answer) => {
-                    self.syncs.remove(&ticket).map(|caller| caller.send(answer));
+                    if let Some(caller) = self.syncs.remove(&ticket) {
+                        drop(caller.send(answer));
+                    }
                 }
             }
         }
