@@ -130,7 +130,7 @@ impl Api {
             rows.iter().map(|row| render::row(site, by, row)).collect::<Vec<_>>()
         })?;
         let full = rows.len() == question.limit;
-        Ok(envelope(rows, meta(&question), render::links(params, full)))
+        Ok(envelope(&rows, &meta(&question), &render::links(params, full)))
     }
 
     fn question(&self, params: &Params) -> Result<Question, Refused> {
@@ -149,7 +149,7 @@ impl Api {
         let rows = self.with_site(params, |site| render::referrers(site, &question))?;
         let page: Vec<Value> = rows.into_iter().skip(question.skip).take(question.limit).collect();
         let full = page.len() == question.limit;
-        Ok(envelope(page, meta(&question), render::links(params, full)))
+        Ok(envelope(&page, &meta(&question), &render::links(params, full)))
     }
 
     fn post_detail(&self, params: &Params) -> Result<Value, Refused> {
@@ -160,7 +160,7 @@ impl Api {
             Some(post) => vec![render::detail(site, post, &question)],
             None => Vec::new(),
         })?;
-        Ok(envelope(rows, meta(&question), json!({})))
+        Ok(envelope(&rows, &meta(&question), &json!({})))
     }
 
     fn series(&self, params: &Params) -> Result<Value, Refused> {
@@ -192,7 +192,7 @@ impl Api {
     }
 }
 
-fn envelope(data: Vec<Value>, meta: Value, links: Value) -> Value {
+fn envelope(data: &[Value], meta: &Value, links: &Value) -> Value {
     json!({"data": data, "meta": meta, "links": links, "success": true})
 }
 

@@ -6,6 +6,7 @@ mod bounds;
 pub mod clean;
 pub mod collector;
 pub mod config;
+pub mod demo;
 pub mod enrich;
 pub mod event;
 pub mod form;

@@ -13,8 +13,8 @@
 
 use std::sync::{Arc, RwLock};
 
-use log_spout::{LOG_FIELDS, LogSpout, Start};
 use tidemill_commitlog::{Log, Partition};
+use tidemill_connect::{LOG_FIELDS, LogSpout, Start};
 use tidemill_engine::{BuildError, Topology, TopologyBuilder};
 
 use crate::bounds::IN_FLIGHT_MAX;
@@ -26,7 +26,6 @@ use crate::views::Views;
 mod enrich_bolt;
 mod events_sink;
 pub mod fact;
-mod log_spout;
 pub mod progress;
 mod views_bolt;
 pub mod written;

@@ -1,5 +1,11 @@
 //! The whole of the analytics over HTTP, on a real log in a folder of its own.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may stop at the first surprise"
+)]
 mod common;
 
 use common::{House, PERSON};

@@ -1,6 +1,12 @@
 //! A house to test in: log, engine, analytics, and a client that writes HTTP by hand.
 
 #![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may stop at the first surprise"
+)]
+#![allow(
     dead_code,
     unreachable_pub,
     reason = "each test file has its own copy and uses some of it"

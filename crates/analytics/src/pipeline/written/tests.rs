@@ -37,7 +37,7 @@ fn it_is_learned_from_the_headers() {
         builder
             .push(&Record { value: Some(b"{}"), headers: &headers, ..Record::default() })
             .unwrap();
-        events.append_wait(builder.finish(), Acks::Written).unwrap();
+        events.append_wait(builder.finish(), Acks::Synced).unwrap();
     }
     let written = Written::learn(&events).unwrap();
     let known: Vec<_> = (0..6).filter(|offset| written.contains(0, *offset)).collect();
