@@ -49,7 +49,8 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
         report("start", &start(root)?, &machine, as_json);
     }
     for (name, package, example) in PROGRAMS.iter().filter(|(name, ..)| wanted(name)) {
-        let build = ["build", "--release", "--quiet", "--package", package, "--bins", "--example", example];
+        let build =
+            ["build", "--release", "--quiet", "--package", package, "--bins", "--example", example];
         run_command(&mut command(root, "cargo", &build))?;
         report(name, &program(root, example)?, &machine, as_json);
     }

@@ -113,9 +113,8 @@ fn clients(root: &Path, tools: &Tools, wanted: &dyn Fn(&str) -> bool, tally: &mu
         }
     }
     if wanted("streamparse") {
-        let mut test =
-            command(root, "cargo", &["run", "--quiet", "--package", "tidemill-multilang"]);
-        test.args(["--example", "streamparse_check"]);
+        let arguments = ["test", "--package", "tidemill-multilang", "--test", "streamparse"];
+        let mut test = command(root, "cargo", &arguments);
         test.env("TIDEMILL_STREAMPARSE_VENV", &tools.streamparse_venv);
         tally.runner("streamparse", tee(&mut test));
     }

@@ -1,2 +1,73 @@
-//! The `tidemill` program.
-fn main() {}
+//! The `tidemill` program: flags, wiring, and words for people. Everything else is in the libraries.
+//!
+//! A command is a file under `command/`, each with its arguments and its `run`. Data goes to standard output,
+//! messages to standard error. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+
+mod command;
+mod connection;
+mod demo;
+mod error;
+mod house;
+mod kafka;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use command::{analytics, consume, import, produce, run, topic, up};
+use error::CliError;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The real-time log and stream system that one person can run.
+#[derive(Debug, Parser)]
+#[command(name = "tidemill", version, arg_required_else_help = true, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the log, the engine and the analytics in this process
+    Up(up::Arguments),
+    /// Bring facts in from elsewhere
+    Import(import::Arguments),
+    /// Ask which posts, authors, sections or referrers did best
+    Analytics(analytics::Arguments),
+    /// List, create, describe and delete topics
+    Topic(topic::Arguments),
+    /// Write lines of standard input to a topic
+    Produce(produce::Arguments),
+    /// Read a topic to standard output
+    Consume(consume::Arguments),
+    /// Run a streamparse project
+    Run(run::Arguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    output::start_log();
+    match dispatch(arguments.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let code = error.exit_code();
+            eprintln!("{:?}", miette::Report::new(error));
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<(), CliError> {
+    match command {
+        Command::Up(arguments) => up::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
+        Command::Analytics(arguments) => analytics::run(&arguments),
+        Command::Topic(arguments) => topic::run(&arguments),
+        Command::Produce(arguments) => produce::run(&arguments),
+        Command::Consume(arguments) => consume::run(&arguments),
+        Command::Run(arguments) => run::run(&arguments),
+    }
+}

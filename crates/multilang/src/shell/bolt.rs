@@ -325,7 +325,7 @@ impl Live {
         let known = ids.iter().filter(|id| self.held.contains_key(id)).count();
         let owned: Vec<_> = std::mem::take(&mut emit.values).into_iter().map(to_engine).collect();
         let values = OwnedValue::as_values(&owned);
-        let sent = out.anchored(&anchors, |out| send_out(&emit, &values, out));
+        let sent = out.anchored(anchors, |out| send_out(&emit, &values, out));
         if emit.need_task_ids && emit.task.is_none() {
             let tasks: Vec<i64> = sent.iter().flatten().map(|&task| i64::from(task)).collect();
             let mut frames = Vec::new();

@@ -1,0 +1,102 @@
+//! `tidemill up`: everything in one process.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use tidemill_analytics::AnalyticsConfig;
+use tidemill_world::World;
+
+use crate::connection::{DATA_DEFAULT, HTTP_DEFAULT, KAFKA_DEFAULT};
+use crate::demo;
+use crate::error::CliError;
+use crate::house::{House, Plan, runtime};
+use crate::output;
+
+/// Arguments of `up`.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Bring up two sites: a sample access log, and a newsroom that is generated as you watch
+    #[arg(long)]
+    demo: bool,
+    /// Folder of everything that is kept; made if it is not there
+    #[arg(long, value_name = "DIR", default_value = DATA_DEFAULT)]
+    data: PathBuf,
+    /// Where Kafka clients are served; port 0 takes a free one
+    #[arg(long, value_name = "HOST:PORT", default_value = KAFKA_DEFAULT)]
+    kafka: SocketAddr,
+    /// Where the beacon, the API and the dashboard are served; port 0 takes a free one
+    #[arg(long, value_name = "HOST:PORT", default_value = HTTP_DEFAULT)]
+    http: SocketAddr,
+}
+
+/// Runs the command until it is interrupted.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), CliError> {
+    let world = World::real();
+    let runtime = runtime()?;
+    let result = runtime.block_on(serve(&world, arguments));
+    // What still holds a socket is cut off; everything that counts is closed already.
+    runtime.shutdown_background();
+    result
+}
+
+async fn serve(world: &World, arguments: &Arguments) -> Result<(), CliError> {
+    let mut analytics = AnalyticsConfig::new(&arguments.data);
+    analytics.http = arguments.http;
+    if arguments.demo {
+        analytics.sites = demo::sites();
+    }
+    let plan = Plan { data: arguments.data.clone(), kafka: Some(arguments.kafka), analytics };
+    let house = House::start(world, plan).await?;
+    let (kafka, http, data) = (house.kafka(), house.http(), arguments.data.display());
+    output::line(&format!("ready kafka={kafka} http={http} data={data}"))?;
+    next_steps(&http, arguments.demo);
+    let interrupted = tokio::select! {
+        interrupted = interrupted() => interrupted,
+        error = demo::run(world, &house.analytics), if arguments.demo => {
+            // The house stands without its demo.
+            eprintln!("{error}");
+            interrupted().await
+        }
+    };
+    eprintln!("stopping; interrupt once more to stop at once");
+    tokio::spawn(async {
+        self::interrupted().await.ok();
+        std::process::exit(130);
+    });
+    house.shutdown().await?;
+    interrupted
+}
+
+/// What a person may want to do now.
+fn next_steps(http: &str, demo: bool) {
+    eprintln!("dashboard   {http}/");
+    if demo {
+        eprintln!(
+            "rankings    tidemill analytics posts --site {} --period-start 4h",
+            demo::NEWSROOM
+        );
+    } else {
+        eprintln!("count       tidemill import access-log FILE --site NAME");
+        eprintln!(
+            "or a page   <img src=\"{http}/plogger/?idsite=NAME&url=PAGE&urlref=&action=pageview&rand=1\">"
+        );
+    }
+    eprintln!("stop        Ctrl-C");
+}
+
+/// Waits for an interrupt or a request to end.
+async fn interrupted() -> Result<(), CliError> {
+    let failed = |error: std::io::Error| CliError::failed("cannot listen for signals", error);
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        tokio::select! {
+            result = tokio::signal::ctrl_c() => result.map_err(failed),
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await.map_err(failed)
+}

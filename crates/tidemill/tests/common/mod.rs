@@ -1,0 +1,123 @@
+//! What the tests of the program share: a folder of their own and a running `tidemill up`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test may"
+)]
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The program under test.
+pub(crate) const TIDEMILL: &str = env!("CARGO_BIN_EXE_tidemill");
+/// A condition that is not met by then has failed.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// A folder that is removed in the end.
+pub(crate) struct Folder {
+    pub path: PathBuf,
+}
+
+impl Folder {
+    pub(crate) fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("tidemill-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        Self { path }
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.path);
+    }
+}
+
+/// A running `tidemill up` on free ports; killed when dropped.
+pub(crate) struct Up {
+    child: Child,
+    pub kafka: String,
+    /// `HOST:PORT`.
+    pub http: String,
+}
+
+impl Up {
+    pub(crate) fn start(data: &Path, more: &[&str]) -> Self {
+        let mut child = Command::new(TIDEMILL)
+            .args(["up", "--kafka", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data"])
+            .arg(data)
+            .args(more)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let ready = lines.find_map(|line| line.ok()?.strip_prefix("ready ").map(str::to_owned));
+        let ready = ready.expect("`tidemill up` ended before it was ready");
+        std::thread::spawn(move || lines.for_each(drop));
+        let value = |name: &str| {
+            ready.split(' ').find_map(|word| word.strip_prefix(name)).unwrap().to_owned()
+        };
+        let http = value("http=http://");
+        Self { kafka: value("kafka="), http, child }
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether the process still runs.
+    pub(crate) fn is_up(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Waits for the process to end by itself.
+    pub(crate) fn wait(&mut self) -> std::process::ExitStatus {
+        self.child.wait().unwrap()
+    }
+
+    /// The JSON answer to a question.
+    pub(crate) fn get(&self, path: &str) -> serde_json::Value {
+        let url = format!("http://{}{path}", self.http);
+        let agent: ureq::Agent =
+            ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let mut answer = agent.get(&url).call().unwrap();
+        let text = answer.body_mut().read_to_string().unwrap();
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{url}: {error}: {text}"))
+    }
+
+    /// Asks until the answer satisfies the condition.
+    pub(crate) fn wait_for<T>(
+        &self,
+        path: &str,
+        mut found: impl FnMut(&serde_json::Value) -> Option<T>,
+    ) -> T {
+        let started = Instant::now();
+        loop {
+            let answer = self.get(path);
+            if let Some(value) = found(&answer) {
+                return value;
+            }
+            assert!(started.elapsed() < WAIT_MAX, "{path} still answers {answer}");
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
