@@ -41,14 +41,14 @@ pub struct DemoOptions {
 }
 
 impl Default for DemoOptions {
-    /// "The Daily Tide", nine hours back with at most 100,000 hits, about ten hits a second.
+    /// "The Daily Tide", six hours back with at most 200,000 hits, about ten hits a second.
     fn default() -> Self {
         Self {
             site: "newsroom".to_owned(),
             title: "The Daily Tide".to_owned(),
             seed: 1_884,
-            hours_back: 9,
-            hits_back_max: 100_000,
+            hours_back: 6,
+            hits_back_max: 200_000,
             peak_per_s: 10.0,
         }
     }

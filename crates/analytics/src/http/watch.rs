@@ -7,7 +7,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -94,19 +94,26 @@ impl Drop for Streaming {
     }
 }
 
+/// What is read away of a refused request: more than any honest client sends before it looks at the answer.
+const DISCARD_BYTES_MAX: usize = 4 << 20;
+/// How much of that at a time.
+const SCRAP_BYTES: usize = 8 << 10;
+
 /// A connection that notes what it does.
 #[derive(Debug)]
 pub struct Watched {
     stream: TcpStream,
     activity: Arc<Activity>,
     seconds: Seconds,
+    /// Bytes read away after our half was closed.
+    discarded: usize,
 }
 
 impl Watched {
     /// Watches a connection.
     pub fn new(stream: TcpStream, activity: Arc<Activity>, seconds: Seconds) -> Self {
         activity.enter(IDLE, seconds.load(Ordering::Relaxed));
-        Self { stream, activity, seconds }
+        Self { stream, activity, seconds, discarded: 0 }
     }
 
     fn note_write(&self, written: &Poll<io::Result<usize>>) {
@@ -169,7 +176,24 @@ impl AsyncWrite for Watched {
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
+    /// Closes our half, then reads on what the client is still sending: closing with unread bytes would reset
+    /// the connection, and the client would never see why it was refused.
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+        let mut scrap = [0; SCRAP_BYTES];
+        while self.discarded < DISCARD_BYTES_MAX {
+            let mut buffer = ReadBuf::new(&mut scrap);
+            match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
+                // In the middle of a head, more is coming; else there is nothing to wait for.
+                Poll::Pending if self.activity.phase.load(Ordering::Relaxed) == READING => {
+                    return Poll::Pending;
+                }
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    self.discarded += buffer.filled().len();
+                }
+                _ => break,
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 }
