@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use tidemill_world::{Wake, World};
 
-use crate::config::{LogConfig, TopicConfig, TopicInfo};
+use crate::config::{LogConfig, TopicConfig, TopicId, TopicInfo};
 use crate::epoch::LeaderEpoch;
 use crate::handles::ReadHandles;
 use crate::queue::Queue;
@@ -19,12 +19,19 @@ pub(crate) struct Core {
     pub(crate) handles: ReadHandles,
     pub(crate) queue: Queue,
     pub(crate) epoch: LeaderEpoch,
-    topics: RwLock<BTreeMap<Arc<str>, Topic>>,
+    topics: RwLock<Topics>,
     next_number: AtomicU64,
     /// Held while the file of log start offsets is written.
     pub(crate) starts_turn: Mutex<()>,
     retention_asked: AtomicBool,
     writer: Wake,
+}
+
+/// The topics, to be found by name and by id.
+#[derive(Default)]
+struct Topics {
+    by_name: BTreeMap<Arc<str>, Topic>,
+    names: BTreeMap<TopicId, Arc<str>>,
 }
 
 /// A topic and its partitions in order.
@@ -77,25 +84,39 @@ impl Core {
     }
 
     pub(crate) fn topic(&self, name: &str) -> Option<Topic> {
-        self.topics.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.read_topics().by_name.get(name).cloned()
+    }
+
+    pub(crate) fn topic_by_id(&self, id: TopicId) -> Option<Topic> {
+        let topics = self.read_topics();
+        topics.by_name.get(topics.names.get(&id)?).cloned()
     }
 
     pub(crate) fn topics(&self) -> Vec<Topic> {
-        self.topics.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.read_topics().by_name.values().cloned().collect()
+    }
+
+    fn read_topics(&self) -> RwLockReadGuard<'_, Topics> {
+        self.topics.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn insert(&self, topic: Topic) {
+        let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
         let name = Arc::clone(&topic.info.name);
-        self.topics.write().unwrap_or_else(PoisonError::into_inner).insert(name, topic);
+        topics.names.insert(topic.info.id, Arc::clone(&name));
+        topics.by_name.insert(name, topic);
     }
 
-    pub(crate) fn remove(&self, name: &str) -> Option<Topic> {
-        self.topics.write().unwrap_or_else(PoisonError::into_inner).remove(name)
+    pub(crate) fn remove(&self, name: &str) {
+        let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(topic) = topics.by_name.remove(name) {
+            topics.names.remove(&topic.info.id);
+        }
     }
 
     /// All partitions, in the order of topic names.
     pub(crate) fn partitions(&self) -> Vec<Arc<PartitionState>> {
-        let topics = self.topics.read().unwrap_or_else(PoisonError::into_inner);
-        topics.values().flat_map(|topic| topic.partitions.iter().cloned()).collect()
+        let topics = self.read_topics();
+        topics.by_name.values().flat_map(|topic| topic.partitions.iter().cloned()).collect()
     }
 }

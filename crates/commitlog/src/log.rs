@@ -146,7 +146,7 @@ impl Log {
 
     /// A topic by its identity.
     pub fn topic_by_id(&self, id: TopicId) -> Option<TopicInfo> {
-        self.topics().into_iter().find(|topic| topic.id == id)
+        self.0.core.topic_by_id(id).map(|topic| (*topic.info).clone())
     }
 
     /// A handle of one partition.

@@ -193,6 +193,12 @@ impl Partition {
         self.state.log_start_offset()
     }
 
+    /// Bytes of all segments, as far as they can be read.
+    pub fn size_bytes(&self) -> u64 {
+        let segments = self.state.segments.read().unwrap_or_else(PoisonError::into_inner);
+        segments.iter().map(|segment| segment.published()).sum()
+    }
+
     /// Rises with every unclean start (KIP-320).
     pub fn leader_epoch(&self) -> i32 {
         self.state.leader_epoch()

@@ -8,6 +8,7 @@
 //! * deleted: topic file renamed (`*.deleting`) → folders renamed (`*-delete`) → topic file removed → folders
 //!   removed.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -215,12 +216,13 @@ pub(crate) fn finish_delete(
 
 /// Removes what half-made and half-deleted topics left, and names folders of no known topic.
 pub(crate) fn sweep(disk: &dyn Disk, dir: &Path, known: &[TopicFile]) -> io::Result<()> {
+    let known: BTreeSet<&str> = known.iter().map(|file| &*file.info.name).collect();
     for entry in disk.list(dir)?.iter().filter(|entry| entry.is_dir) {
         let path = dir.join(&entry.name);
         if entry.name.ends_with(CREATING) || entry.name.ends_with(DELETED) {
             disk.remove_dir_all(&path)?;
         } else if let Some((topic, _)) = parse_partition_folder(&entry.name)
-            && !known.iter().any(|file| *file.info.name == *topic)
+            && !known.contains(topic)
         {
             tracing::warn!("{} belongs to no known topic and is left alone", path.display());
         }

@@ -161,5 +161,27 @@ fn more_partitions_than_open_files_work() {
         let length =
             bench.simulation.disk().bytes(format!("/log/t-{index}/{:020}.log", 0).as_ref()).len();
         assert_eq!(length, partition.read(0, 1 << 20).unwrap().bytes(), "no zeros are left");
+        assert_eq!(length as u64, partition.size_bytes());
     }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes() {
+    let run = || {
+        let (mut bench, partition) = Bench::with_topic(77, TopicConfig::with_partitions(3));
+        for id in 0..30 {
+            let partition = bench.log.partition("t", i32::try_from(id % 3).unwrap()).unwrap();
+            drop(super::submit(&partition, batch(id, 2, 900), crate::Acks::Synced));
+            bench.simulation.step();
+        }
+        bench.crash();
+        let files = ["/log", "/log/t-0", "/log/t-1", "/log/t-2"].map(|folder| {
+            let paths = names(&bench, folder).into_iter().map(|name| format!("{folder}/{name}"));
+            paths
+                .map(|path| (bench.simulation.disk().bytes(path.as_ref()), path))
+                .collect::<Vec<_>>()
+        });
+        (files, partition.topic().id)
+    };
+    assert_eq!(run(), run());
 }
