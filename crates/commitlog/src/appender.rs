@@ -15,7 +15,8 @@ use crate::limits::{APPENDER_BYTES_MAX, APPENDER_RECORDS_MAX};
 use crate::outcome::{AppendFuture, Appended, Outcome};
 use crate::partition::Partition;
 
-/// Appends single records to one partition. Cloning is one reference count; all clones share the batches.
+/// Appends single records to one partition. Cloning is one reference count; all clones share the batches. When
+/// the log is closed the records that were not sent yet are refused: wait for their answers first.
 #[derive(Clone)]
 pub struct Appender(Arc<Inner>);
 

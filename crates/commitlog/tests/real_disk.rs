@@ -1,6 +1,6 @@
 //! The log on the machine's own disk, clock and threads.
 
-#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a helper of a test fails the test")]
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -9,8 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use tidemill_commitlog::batch::{BatchBuilder, Record, check, records};
 use tidemill_commitlog::{
-    Acks, AppendError, Log, LogConfig, OpenError, TopicConfig, offsets::CommittedOffset,
-    offsets::GroupOffsets,
+    Acks, AppendError, Log, LogConfig, OpenError, Partition, ReadError, TopicConfig,
+    offsets::CommittedOffset, offsets::GroupOffsets,
 };
 use tidemill_world::World;
 
@@ -173,4 +173,78 @@ fn the_last_handle_may_be_dropped_by_a_callback() {
     });
     drop((log, offsets));
     assert!(answered.recv().unwrap());
+}
+
+/// Reads to the end again and again while others append and old segments go; returns how many records it saw.
+fn follow(partition: &Partition, end: i64) -> i64 {
+    let (mut offset, mut seen) = (0, 0);
+    while offset < end {
+        match partition.read(offset, 50_000) {
+            Ok(read) if read.is_empty() => {
+                partition.wait_past(offset, Duration::from_secs(30));
+            }
+            Ok(read) => {
+                let mut next = None;
+                for batch in read.batches() {
+                    let header = check(&batch, 1 << 20).unwrap();
+                    assert_eq!(next.unwrap_or(header.base_offset), header.base_offset);
+                    next = Some(header.last_offset() + 1);
+                }
+                assert_eq!(next, Some(read.next_offset));
+                seen += read.next_offset - offset;
+                offset = read.next_offset;
+            }
+            Err(ReadError::OutOfRange { log_start_offset, .. }) => {
+                assert!(log_start_offset > offset, "only what is old goes");
+                offset = log_start_offset;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    seen
+}
+
+#[test]
+fn readers_follow_writers_while_old_segments_and_other_topics_go() {
+    let folder = Folder::new("follow");
+    let config = LogConfig {
+        tail_cache_bytes: 100_000,
+        retention_check_ms: 5,
+        mark_every_ms: 10,
+        ..LogConfig::new(&folder.0)
+    };
+    let log = Log::open(World::real(), config).unwrap();
+    let topic = TopicConfig {
+        segment_bytes: Some(100_000),
+        retention_bytes: Some(500_000),
+        ..TopicConfig::default()
+    };
+    log.create_topic("t", topic).unwrap();
+    let partition = log.partition("t", 0).unwrap();
+    std::thread::scope(|scope| {
+        for caller in 0..2 {
+            let partition = partition.clone();
+            scope.spawn(move || {
+                for number in 0..150 {
+                    partition.append_wait(batch(caller, number, 4, 3000), Acks::Synced).unwrap();
+                }
+            });
+        }
+        let readers: Vec<_> = (0..2).map(|_| scope.spawn(|| follow(&partition, 1200))).collect();
+        scope.spawn(|| {
+            for number in 0..20 {
+                log.create_topic("passing", TopicConfig::default()).unwrap();
+                let passing = log.partition("passing", 0).unwrap();
+                passing.append_wait(batch(9, number, 1, 100), Acks::Written).unwrap();
+                log.delete_topic("passing").unwrap();
+                assert!(matches!(passing.read(0, 1), Err(ReadError::Deleted { .. })));
+            }
+        });
+        for reader in readers {
+            assert!(reader.join().unwrap() > 0);
+        }
+    });
+    assert!(partition.log_start_offset() > 0, "old segments went");
+    assert!(partition.size_bytes() < 1_000_000);
+    log.close().unwrap();
 }
