@@ -76,9 +76,11 @@ mod queue;
 mod state;
 mod tail;
 
+mod active;
 mod place;
 mod writer;
 
+mod opening;
 mod recovery;
 mod scan;
 

@@ -1,26 +1,21 @@
 //! Opening and closing a log, and its topics.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tidemill_world::{Disk, Driver, DriverHandle, Lock, Step, Waiting, Wake, World};
 
-use crate::checkpoint::{self, Mark, PartitionKey, malformed, parse_partition_metadata, read_text};
 use crate::config::{LogConfig, TopicConfig, TopicId, TopicInfo, check_topic_name};
-use crate::core::{Core, Topic};
-use crate::error::{CloseError, Corruption, OpenError, TopicError};
+use crate::core::Core;
+use crate::error::{CloseError, OpenError, TopicError};
 use crate::limits::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
-use crate::names::{
-    CLEAN_STOP, EPOCH, LOCK, LOG_STARTS, PARTITION_METADATA, SYNCED_MARKS, TOPICS, partition_folder,
-};
+use crate::names::LOCK;
+use crate::opening::{Known, open_all, open_topic};
 use crate::partition::Partition;
-use crate::recovery::Recovery;
-use crate::starts::{Starts, read_starts};
-use crate::state::{Condition, Opened, PartitionState};
-use crate::topics::{self, TopicFile};
+use crate::state::{Condition, PartitionState};
+use crate::topics;
 use crate::writer::{Writer, WriterDriver};
 
 /// An open log. Cloning is one reference count; the log is closed when [`close`](Self::close) is called or the
@@ -54,7 +49,7 @@ impl Log {
         let lock = take_lock(world.disk(), &config.dir)?;
         let wake = Wake::new();
         let core = Arc::new(Core::new(world, config, wake.clone()));
-        Opening::new(&core)?.run()?;
+        open_all(&core)?;
         let writer = Arc::new(Mutex::new(Writer::new(Arc::clone(&core), lock)));
         let driver = Box::new(Guarded(WriterDriver(Arc::clone(&writer))));
         let world = &core.world;
@@ -270,144 +265,4 @@ fn retire(core: &Core, partition: &PartitionState) {
     let segments =
         std::mem::take(&mut *partition.segments.write().unwrap_or_else(PoisonError::into_inner));
     segments.iter().for_each(|segment| core.handles.forget(segment.id));
-}
-
-/// What the durable files say of the partitions.
-#[derive(Default)]
-struct Known {
-    marks: BTreeMap<PartitionKey, Mark>,
-    starts: Starts,
-    clean: bool,
-}
-
-struct Opening<'a> {
-    core: &'a Core,
-    known: Known,
-    topics: Vec<TopicFile>,
-}
-
-impl<'a> Opening<'a> {
-    fn new(core: &'a Core) -> Result<Self, OpenError> {
-        let (disk, dir) = (core.world.disk(), &core.config.dir);
-        let folder = dir.join(TOPICS);
-        disk.create_dir_all(&folder).map_err(OpenError::io("cannot make", &folder))?;
-        disk.sync_dir(dir).map_err(OpenError::io("cannot sync", dir))?;
-        let topics = topics::load(disk, dir).map_err(unreadable)?;
-        let known = Known {
-            marks: read_marks(disk, &dir.join(SYNCED_MARKS))?,
-            starts: read_starts(disk, &dir.join(LOG_STARTS))
-                .map_err(|error| unreadable((dir.join(LOG_STARTS), error)))?,
-            clean: disk
-                .exists(&dir.join(CLEAN_STOP))
-                .map_err(OpenError::io("cannot look for", dir.join(CLEAN_STOP)))?,
-        };
-        Ok(Self { core, known, topics })
-    }
-
-    fn run(self) -> Result<(), OpenError> {
-        let (disk, dir) = (self.core.world.disk(), &self.core.config.dir);
-        self.core.epoch.load(disk, dir).map_err(|error| unreadable((dir.join(EPOCH), error)))?;
-        if !self.known.clean && !self.topics.is_empty() {
-            let raised = self.core.epoch.raise(disk, dir, 0);
-            raised.map_err(OpenError::io("cannot raise the epoch in", dir.join(EPOCH)))?;
-        }
-        topics::sweep(disk, dir, &self.topics).map_err(OpenError::io("cannot clean up", dir))?;
-        for TopicFile { info, deleting } in self.topics {
-            if deleting {
-                finish_delete(disk, dir, &info)?;
-                continue;
-            }
-            let topic = open_topic(self.core, info, &self.known).map_err(unreadable)?;
-            self.core.insert(topic);
-        }
-        if self.known.clean {
-            let path = dir.join(CLEAN_STOP);
-            disk.remove_file(&path).map_err(OpenError::io("cannot remove", &path))?;
-            disk.sync_dir(dir).map_err(OpenError::io("cannot sync", dir))?;
-        }
-        Ok(())
-    }
-}
-
-fn unreadable((file, error): (PathBuf, io::Error)) -> OpenError {
-    match error.kind() {
-        io::ErrorKind::InvalidData => OpenError::Malformed { file, why: error.to_string() },
-        _ => OpenError::Io { what: "cannot read", path: file, source: error },
-    }
-}
-
-fn read_marks(disk: &dyn Disk, path: &Path) -> Result<BTreeMap<PartitionKey, Mark>, OpenError> {
-    let lines =
-        checkpoint::read(disk, path).map_err(|error| unreadable((path.to_owned(), error)))?;
-    let marks: Option<BTreeMap<PartitionKey, Mark>> =
-        lines.iter().map(|line| Mark::parse(line)).collect();
-    marks.ok_or_else(|| unreadable((path.to_owned(), malformed("a line is not a mark"))))
-}
-
-fn finish_delete(disk: &dyn Disk, dir: &Path, info: &TopicInfo) -> Result<(), OpenError> {
-    let failed = |error| OpenError::Io {
-        what: "cannot finish a deletion in",
-        path: dir.to_owned(),
-        source: io::Error::other(error),
-    };
-    for folder in topics::finish_delete(disk, dir, info).map_err(failed)? {
-        disk.remove_dir_all(&folder).map_err(OpenError::io("cannot remove", &folder))?;
-    }
-    Ok(())
-}
-
-/// Recovers all partitions of a topic. An error names the folder.
-fn open_topic(core: &Core, info: TopicInfo, known: &Known) -> Result<Topic, (PathBuf, io::Error)> {
-    let info = Arc::new(info);
-    let mut partitions = Vec::new();
-    for index in 0..info.config.partitions {
-        let folder = core.config.dir.join(partition_folder(&info.name, index));
-        let opened = open_partition(core, &info, index, &folder, known);
-        let opened = opened.map_err(|error| (folder.clone(), error))?;
-        let mark = known.marks.get(&(info.id, index)).cloned();
-        let (topic, number) = (Arc::clone(&info), core.number());
-        partitions.push(Arc::new(PartitionState::new(topic, index, number, folder, mark, opened)));
-    }
-    Ok(Topic { info, partitions: partitions.into() })
-}
-
-fn open_partition(
-    core: &Core,
-    info: &TopicInfo,
-    index: i32,
-    folder: &Path,
-    known: &Known,
-) -> io::Result<Opened> {
-    let disk = core.world.disk();
-    let key = (info.id, index);
-    let log_start = known.starts.get(&key).copied();
-    let metadata = read_text(disk, &folder.join(PARTITION_METADATA))?;
-    if metadata.as_deref().and_then(parse_partition_metadata) != Some(info.id) {
-        let what = format!("partition.metadata is missing or not of topic id {}", info.id);
-        let start = log_start.unwrap_or(0);
-        return Ok(stopped(folder.join(PARTITION_METADATA), what, start, core.epoch.get()));
-    }
-    Recovery {
-        disk,
-        folder,
-        segment_bytes: core.segment_bytes(&info.config),
-        mark: known.marks.get(&key),
-        log_start,
-        epoch: core.epoch.get(),
-    }
-    .run()
-}
-
-/// A partition that cannot be used.
-fn stopped(file: PathBuf, what: String, start: i64, leader_epoch: i32) -> Opened {
-    let corruption = Corruption { file, position: 0, what };
-    tracing::error!("{corruption}");
-    Opened {
-        segments: Vec::new(),
-        writer: None,
-        log_start_offset: start,
-        high_watermark: start,
-        leader_epoch,
-        condition: Condition::Corrupt(Arc::new(corruption)),
-    }
 }

@@ -14,12 +14,13 @@
 //! any more, and only recovery may go on with it.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
 use bytes::{Bytes, BytesMut};
-use tidemill_world::{AlignedBuffer, BLOCK_BYTES, Disk, File, OpenHow};
+use tidemill_world::{AlignedBuffer, BLOCK_BYTES, Disk};
 
+use crate::active::{ActiveFile, append_index, create_log};
 use crate::batch::{header, set_base_offset, set_leader_epoch};
 use crate::checkpoint::{EpochStart, Mark, write_epochs};
 use crate::index::{ActiveIndex, IndexPoint};
@@ -101,15 +102,6 @@ pub(crate) struct PartitionWriter {
     pub(crate) used_round: u64,
     /// Whether the writer keeps it in its list of partitions whose mark is behind.
     pub(crate) is_dirty: bool,
-}
-
-struct ActiveFile {
-    file: Box<dyn File>,
-    direct: bool,
-    /// The bytes of the last, partial block; only of a direct file.
-    partial: Vec<u8>,
-    /// Where the first byte of the buffer goes.
-    at: u64,
 }
 
 /// How much of the indexes is in their files, with the checksum of that.
@@ -466,30 +458,6 @@ impl PartitionWriter {
     }
 }
 
-impl ActiveFile {
-    fn open(disk: &dyn Disk, path: &Path, position: u64) -> io::Result<Self> {
-        let file = disk.open(path, OpenHow::Direct)?;
-        if file.len()? < position {
-            let what = "the log file is shorter than what was written to it";
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, what));
-        }
-        let direct = file.is_direct();
-        let mut partial = Vec::new();
-        if direct {
-            let block = BLOCK_BYTES as u64;
-            partial.resize(usize::try_from(position % block).unwrap_or(0), 0);
-            file.read_at(&mut partial, position - position % block)?;
-        }
-        Ok(Self { file, direct, partial, at: position })
-    }
-}
-
-fn create_log(disk: &dyn Disk, path: &Path) -> io::Result<ActiveFile> {
-    let file = ActiveFile::open(disk, path, 0)?;
-    file.file.set_len(0)?;
-    Ok(file)
-}
-
 fn not_open() -> Failure {
     Failure::Broken("the segment file is not open".into())
 }
@@ -508,29 +476,4 @@ fn into_owned(bytes: Bytes) -> BytesMut {
         Ok(wasteful) => BytesMut::from(&*wasteful),
         Err(shared) => BytesMut::from(&*shared),
     }
-}
-
-fn append_index(
-    disk: &dyn Disk,
-    path: &Path,
-    content: &[u8],
-    flushed: &mut (usize, u32),
-    sync: bool,
-) -> io::Result<()> {
-    if flushed.0 > content.len() {
-        // Entries were taken back after they were written.
-        *flushed = (0, 0);
-    }
-    let new = content.get(flushed.0..).unwrap_or_default();
-    if new.is_empty() && !sync && flushed.0 > 0 {
-        return Ok(());
-    }
-    let file = disk.open(path, OpenHow::Write)?;
-    file.write_at(new, flushed.0 as u64)?;
-    file.set_len(content.len() as u64)?;
-    if sync {
-        file.sync_data()?;
-    }
-    *flushed = (content.len(), crc32c::crc32c_append(flushed.1, new));
-    Ok(())
 }
