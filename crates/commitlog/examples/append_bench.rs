@@ -8,7 +8,7 @@
 //! Every caller gathers records into batches and keeps `outstanding-kib` of them under way, as a producer
 //! that does not wait for each answer. The disk is measured
 //! with direct writes of 1 MiB, each followed by a sync. The two alternate; one JSON line a figure, and at
-//! the end the medians.
+//! the end the medians: of the rates, and of each rate beside the disk's in the same round.
 
 use std::error::Error;
 use std::io::Write;
@@ -64,6 +64,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse()?;
     let mut out = std::io::stdout().lock();
     let mut figures: [Vec<f64>; 3] = Default::default();
+    let mut shares: [Vec<f64>; 3] = Default::default();
     for _ in 0..options.rounds {
         let disk = measure_disk(&options)?;
         writeln!(out, "{{\"what\":\"disk\",\"chunk_bytes\":1048576,\"mb_per_s\":{disk:.0}}}")?;
@@ -77,21 +78,52 @@ fn main() -> Result<(), Box<dyn Error>> {
                 "{{\"what\":\"log\",\"record_bytes\":{record_bytes},\"mb_per_s\":{mb:.0},\"records_per_s\":{rate:.0}}}"
             )?;
             figures[place].push(mb);
+            shares[place].push(mb / disk);
         }
     }
+    writeln!(out, "{}", measure_latency(&options)?)?;
     let [disk, small, large] = figures.map(median);
-    for (record_bytes, mb) in [(100, small), (1024, large)] {
+    let [_, small_share, large_share] = shares.map(median);
+    for (record_bytes, mb, share) in [(100, small, small_share), (1024, large, large_share)] {
         writeln!(
             out,
-            "{{\"what\":\"median\",\"record_bytes\":{record_bytes},\"callers\":{},\"outstanding_kib\":{},\"partitions\":{},\"mb_per_s\":{mb:.0},\"records_per_s\":{:.0},\"disk_mb_per_s\":{disk:.0},\"of_disk\":{:.2}}}",
+            "{{\"what\":\"median\",\"record_bytes\":{record_bytes},\"callers\":{},\"outstanding_kib\":{},\"partitions\":{},\"mb_per_s\":{mb:.0},\"records_per_s\":{:.0},\"disk_mb_per_s\":{disk:.0},\"of_disk\":{share:.2}}}",
             options.callers,
             options.outstanding_kib,
             options.partitions,
             mb * 1e6 / f64::from(record_bytes),
-            mb / disk
         )?;
     }
     Ok(())
+}
+
+/// Appends one record of 100 B at a time and waits for each: microseconds until it is synced.
+fn measure_latency(options: &Options) -> Result<String, Box<dyn Error>> {
+    let dir = options.dir.join("log");
+    remove(&dir)?;
+    let log = Log::open(World::real(), LogConfig::new(&dir))?;
+    log.create_topic("bench", TopicConfig::default())?;
+    let partition = log.partition("bench", 0).ok_or("no partition")?;
+    let mut builder = BatchBuilder::new(1 << 10);
+    let mut micros = Vec::new();
+    let clock = log.world().clock();
+    let end = clock.now().after(Duration::from_secs(options.seconds));
+    while clock.now() < end {
+        builder.push(&Record { value: Some(&[0x5a; 100]), ..Record::default() })?;
+        let begin = clock.now();
+        partition.append_wait(builder.finish(), Acks::Synced)?;
+        micros.push(clock.now().since(begin).as_secs_f64() * 1e6);
+    }
+    log.close()?;
+    remove(&dir)?;
+    micros.sort_by(f64::total_cmp);
+    let at = |part: usize| micros.get(micros.len() * part / 100).copied().unwrap_or(0.0);
+    Ok(format!(
+        "{{\"what\":\"one record at a time\",\"appends\":{},\"p50_us\":{:.0},\"p99_us\":{:.0}}}",
+        micros.len(),
+        at(50),
+        at(99)
+    ))
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

@@ -25,7 +25,8 @@ pub struct LogConfig {
     /// How often the synced-up-to mark is written while appends go on, milliseconds. It bounds what
     /// recovery scans after a crash.
     pub mark_every_ms: u64,
-    /// Bytes of appends that may wait for the writer, over all partitions.
+    /// Bytes of appends that may wait for the writer, over all partitions; as much again may be on its way to the
+    /// disk.
     pub queue_bytes: usize,
     /// Appends that may wait for the writer, over all partitions.
     pub queue_appends: usize,
