@@ -248,7 +248,8 @@ async fn serve<S: Service>(
         }
     });
     let mut builder = http1::Builder::new();
-    builder.max_buf_size(HEAD_BYTES_MAX).pipeline_flush(true);
+    // Not `pipeline_flush`: it would keep the refusal of an overlong head in memory for ever.
+    builder.max_buf_size(HEAD_BYTES_MAX);
     let connection = builder.serve_connection(TokioIo::new(watched), answer);
     let mut connection = std::pin::pin!(connection);
     tokio::select! {

@@ -31,7 +31,7 @@ def page_view(match):
     last = path.rsplit("/", 1)[-1]
     if "." in last and last.rsplit(".", 1)[-1].lower() in ASSETS:
         return None
-    return path.rstrip("/")
+    return path.rstrip("/") or "/"
 
 
 def main():
