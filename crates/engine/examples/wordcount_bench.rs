@@ -244,6 +244,19 @@ fn wordcount(shape: Shape, text: &Text, end: u64, total: &Arc<AtomicU64>) -> Top
     builder
 }
 
+/// Units a second.
+#[derive(Clone, Copy)]
+struct Rate {
+    wall: f64,
+    processor: f64,
+}
+
+impl Rate {
+    fn times(self, factor: f64) -> Self {
+        Self { wall: self.wall * factor, processor: self.processor * factor }
+    }
+}
+
 struct Bench {
     world: World,
     text: Text,
@@ -275,23 +288,25 @@ impl Bench {
         Ok(took)
     }
 
-    /// Grows the run until it lasts long enough, and returns units a second.
+    /// Grows the run until it lasts long enough, and returns units a second: of time, and of processor.
     fn rate(
         &self,
         mut run: impl FnMut(u64) -> Result<f64, ComponentError>,
-    ) -> Result<f64, ComponentError> {
+    ) -> Result<Rate, ComponentError> {
         let mut size = 100_000;
         loop {
+            let used = processor_seconds();
             let took = run(size)?;
             if took >= self.seconds {
-                return Ok(size as f64 / took);
+                let used = (processor_seconds() - used).max(0.01);
+                return Ok(Rate { wall: size as f64 / took, processor: size as f64 / used });
             }
             let wanted = size as f64 * self.seconds * 1.1 / took.max(1e-6);
             size = (wanted as u64).clamp(size * 2, size * 20);
         }
     }
 
-    fn hand_written(&self) -> Result<f64, ComponentError> {
+    fn hand_written(&self) -> Result<Rate, ComponentError> {
         let lines = self.rate(|size| {
             let mut counts = Count::default();
             let begun = self.world.clock().now();
@@ -303,10 +318,10 @@ impl Bench {
             assert_eq!(counts.values().sum::<u64>(), size * WORDS_A_LINE as u64);
             Ok(took)
         })?;
-        Ok(lines * WORDS_A_LINE as f64)
+        Ok(lines.times(WORDS_A_LINE as f64))
     }
 
-    fn words(&self, shape: Shape) -> Result<f64, ComponentError> {
+    fn words(&self, shape: Shape) -> Result<Rate, ComponentError> {
         let lines = self.rate(|size| {
             let total = Arc::new(AtomicU64::new(0));
             let took = self.time(wordcount(shape, &self.text, size, &total))?;
@@ -315,10 +330,10 @@ impl Bench {
             }
             Ok(took)
         })?;
-        Ok(lines * WORDS_A_LINE as f64)
+        Ok(lines.times(WORDS_A_LINE as f64))
     }
 
-    fn constant(&self, threads: bool) -> Result<f64, ComponentError> {
+    fn constant(&self, threads: bool) -> Result<Rate, ComponentError> {
         self.rate(|end| {
             let mut builder = TopologyBuilder::new("constant");
             let numbers = builder.spout("const", move || Constant { next: 0, end }).handle();
@@ -464,6 +479,11 @@ fn report(name: &str, value: f64, unit: &str) {
     println!("{{\"name\": \"{name}\", \"value\": {value:.3}, \"unit\": \"{unit}\"}}");
 }
 
+fn report_rate(name: &str, rate: Rate, unit: &str) {
+    report(name, rate.wall, &format!("{unit}/s"));
+    report(&format!("{name}_processor"), rate.processor, &format!("{unit}/processor-s"));
+}
+
 fn main() -> Result<(), ComponentError> {
     let mut arguments = std::env::args().skip(1);
     let seconds = arguments.next().map_or(Ok(2.0), |seconds| seconds.parse())?;
@@ -471,7 +491,7 @@ fn main() -> Result<(), ComponentError> {
     let wanted = |name: &str| names.is_empty() || names.iter().any(|known| name.contains(known));
     let bench = Bench { world: World::real(), text: text(), seconds };
     if wanted("hand_written") {
-        report("wordcount_hand_written", bench.hand_written()?, "words/s");
+        report_rate("wordcount_hand_written", bench.hand_written()?, "words");
     }
     let shapes = [
         ("wordcount_fused", Shape::Fused),
@@ -481,12 +501,12 @@ fn main() -> Result<(), ComponentError> {
     ];
     for (name, shape) in shapes {
         if wanted(name) {
-            report(name, bench.words(shape)?, "words/s");
+            report_rate(name, bench.words(shape)?, "words");
         }
     }
     for (name, threads) in [("const_id_null", false), ("const_id_null_two_threads", true)] {
         if wanted(name) {
-            report(name, bench.constant(threads)?, "tuples/s");
+            report_rate(name, bench.constant(threads)?, "tuples");
         }
     }
     for (name, threads) in [("latency_fused", false), ("latency_three_threads", true)] {

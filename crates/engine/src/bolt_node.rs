@@ -270,7 +270,7 @@ impl<C: BoltCore> BoltTask for BoltNode<C> {
     }
 
     fn start(&mut self, run: &mut Run) {
-        // Those behind come first: they must be ready when this one emits from `prepare` on.
+        // Those behind come first, so that they are ready for the first tuple.
         self.outs.each_fused(&mut |task| task.start(run));
         if self.core.is_none() {
             self.make(run);

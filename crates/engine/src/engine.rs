@@ -202,7 +202,8 @@ impl Running {
         self.control.kill(self.clock.now(), drain);
     }
 
-    /// Blocks until the topology has ended: killed, or all its spouts finished and their roots done.
+    /// Blocks until the topology has ended: killed, or all its spouts finished and their roots done. Not for
+    /// a simulation, where nothing runs while one waits; look at [`status`](Running::status) there.
     pub fn wait_finished(&self) {
         self.control.wait_finished();
     }

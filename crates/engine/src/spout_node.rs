@@ -117,6 +117,7 @@ pub(crate) trait SpoutTask: Send {
     fn start(&mut self, run: &mut Run);
     fn turn(&mut self, run: &mut Run) -> Turn;
     fn woken(&mut self, run: &mut Run);
+    fn end_of_batch(&mut self, run: &mut Run);
     fn tick(&mut self, run: &mut Run) -> Option<Moment>;
     fn close(&mut self, run: &mut Run);
 }
@@ -490,7 +491,7 @@ impl<C: SpoutCore> SpoutTask for SpoutNode<C> {
         self.commit(run);
         self.count(run);
         if moved {
-            self.outs.each_fused(&mut |task| task.end_of_batch(run));
+            self.end_of_batch(run);
         }
         // Every root's tuples are in their batches, and counted: the last word may be said.
         self.settle_work(run);
@@ -504,6 +505,10 @@ impl<C: SpoutCore> SpoutTask for SpoutNode<C> {
 
     fn woken(&mut self, run: &mut Run) {
         self.outs.each_fused(&mut |task| task.woken(run));
+    }
+
+    fn end_of_batch(&mut self, run: &mut Run) {
+        self.outs.each_fused(&mut |task| task.end_of_batch(run));
     }
 
     fn tick(&mut self, run: &mut Run) -> Option<Moment> {

@@ -466,7 +466,10 @@ impl Tracker {
             Some(entry) => entry.id,
             None => self.next_id,
         };
-        (std::mem::replace(&mut self.committed, low_water) != low_water).then_some(low_water)
+        // A spout that was made anew may emit older ids again; its commits still only rise.
+        let moved = low_water > self.committed;
+        self.committed = self.committed.max(low_water);
+        moved.then_some(low_water)
     }
 }
 

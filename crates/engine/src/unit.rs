@@ -149,6 +149,9 @@ impl Unit {
         run.drain_overflow();
         self.woken |= self.wake.take();
         let called = run.may_emit() && (self.poll() | self.tick_if_due());
+        if called {
+            self.end_of_batch();
+        }
         let turn = match &mut self.head {
             Head::Spout(spout) => spout.turn(&mut self.run),
             Head::Bolt(_) => self.consume(),
@@ -176,6 +179,14 @@ impl Unit {
             Head::Bolt(bolt) => bolt.woken(&mut self.run),
         }
         true
+    }
+
+    /// What a poll or a tick emitted into fused tasks was a batch of its own.
+    fn end_of_batch(&mut self) {
+        match &mut self.head {
+            Head::Spout(spout) => spout.end_of_batch(&mut self.run),
+            Head::Bolt(bolt) => bolt.end_of_batch(&mut self.run),
+        }
     }
 
     fn tick_if_due(&mut self) -> bool {

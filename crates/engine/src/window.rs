@@ -60,7 +60,8 @@ pub struct Tumbling<W: WindowBolt> {
 }
 
 impl<W: WindowBolt> Tumbling<W> {
-    /// Windows of so many tuples per task; zero counts as one.
+    /// Windows of so many tuples per task; zero counts as one. A unit takes no more input while its
+    /// tasks hold 65,536 tuples, so a larger window would never fill.
     pub fn count(tuples: usize, inner: W) -> Self {
         Self::new(Length::Count(tuples.max(1)), inner)
     }
