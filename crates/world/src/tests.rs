@@ -126,3 +126,15 @@ fn a_sleep_wakes_its_task() {
     }
     assert_eq!(long.as_mut().poll(&mut context), Poll::Pending);
 }
+
+#[test]
+fn a_childs_notification_is_the_childs_and_its_parents() {
+    let parent = Wake::new();
+    let (one, two) = (parent.child(), parent.child());
+    one.notify();
+    assert!(parent.take(), "the parent's waiter goes on");
+    assert!(one.take());
+    assert!(!two.take(), "nobody meant the other child");
+    parent.notify();
+    assert!(!one.take() && !two.take());
+}
