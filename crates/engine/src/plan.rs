@@ -12,9 +12,9 @@
 //!
 //! # Placing
 //!
-//! A topology uses as many workers as its widest component has tasks, and no more than there are. Task
-//! `i` of every component goes to the `i`-th of them in turn, so a topology of single tasks never leaves its
-//! thread, and parallelism is how one asks for more. Tasks of blocking components get a worker each.
+//! A topology uses as many workers as its widest component has tasks, and no more than there are: a topology of
+//! single tasks never leaves its thread, and parallelism is how one asks for more. Units are dealt out
+//! over these workers by weight. Tasks of blocking components get a worker each.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -343,7 +343,8 @@ fn fused_behind(components: &[ComponentSpec], at: usize) -> Option<usize> {
     fits.then_some(source)
 }
 
-/// Gives each unit a worker.
+/// Gives each unit a worker: heavier units first, each to the worker with the least to carry, a unit's
+/// weight being the number of tasks fused in it.
 fn homes(
     components: &[ComponentSpec],
     fused: &[Option<usize>],
@@ -352,22 +353,45 @@ fn homes(
 ) -> Vec<Vec<Home>> {
     let shared = components.iter().filter(|component| !component.blocking);
     let widest = shared.map(|component| component.parallelism).max().unwrap_or(1);
-    let used = widest.clamp(1, workers.len().max(1));
-    let home = |component: &ComponentSpec, index: usize| {
-        let inbox = match workers.get((base + index % used) % workers.len().max(1)) {
-            Some(inbox) if !component.blocking => Arc::clone(inbox),
-            _ => Arc::default(),
-        };
-        Home { wake: inbox.wake.child(), dedicated: component.blocking, inbox }
-    };
-    components
-        .iter()
-        .zip(fused)
-        .map(|(component, fused)| {
-            let tasks = if fused.is_some() { 0 } else { component.parallelism };
-            (0..tasks).map(|index| home(component, index)).collect()
-        })
-        .collect()
+    let mut loads = vec![0; widest.clamp(1, workers.len().max(1))];
+    let mut homes: Vec<Vec<Home>> = components.iter().map(|_| Vec::new()).collect();
+    let weights = weights(components, fused);
+    let mut heads: Vec<usize> = (0..components.len()).filter(|at| fused[*at].is_none()).collect();
+    heads.sort_by_key(|at| std::cmp::Reverse(weights[*at]));
+    for at in heads {
+        let component = &components[at];
+        for _ in 0..component.parallelism {
+            let place = lightest(&loads);
+            let inbox = match workers.get((base + place) % workers.len().max(1)) {
+                Some(inbox) if !component.blocking => {
+                    loads[place] += weights[at];
+                    Arc::clone(inbox)
+                }
+                _ => Arc::default(),
+            };
+            let wake = inbox.wake.child();
+            homes[at].push(Home { inbox, dedicated: component.blocking, wake });
+        }
+    }
+    homes
+}
+
+/// How many tasks a unit headed by each component has.
+fn weights(components: &[ComponentSpec], fused: &[Option<usize>]) -> Vec<usize> {
+    let mut weights = vec![0; components.len()];
+    for mut at in 0..components.len() {
+        while let Some(source) = fused[at] {
+            at = source;
+        }
+        weights[at] += 1;
+    }
+    weights
+}
+
+/// The first of the least loaded places.
+fn lightest(loads: &[usize]) -> usize {
+    let least = loads.iter().enumerate().min_by_key(|(_, load)| **load);
+    least.map_or(0, |(place, _)| place)
 }
 
 fn topology_context(topology: &Topology, tasks: &[Vec<TaskId>]) -> TopologyContext {
