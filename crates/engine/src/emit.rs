@@ -16,7 +16,7 @@ use crate::policy::MessageId;
 use crate::run::{Run, Scope};
 use crate::target::{AnyStreams, Outputs, Targets};
 use crate::task::{Anchor, TaskState};
-use crate::tracker::{Emission, Tracker};
+use crate::tracker::{Emission, To, Tracker};
 use crate::tuple::{Ref, Tuple};
 use crate::tuple_ref::{Repr, TaskId};
 use crate::value::Value;
@@ -51,7 +51,7 @@ impl SpoutState {
         &mut self,
         run: &mut Run,
         id: Option<MessageId>,
-        (stream, direct): (usize, Option<TaskId>),
+        to: To,
         push: impl FnOnce(&mut TaskState, &mut Run) -> u64,
         encode: impl FnOnce(&mut TupleWriter<'_>),
     ) {
@@ -62,7 +62,7 @@ impl SpoutState {
             self.emit_untracked(run, push);
             return self.tracker.untracked(id);
         }
-        let emission = Emission { id, stream, direct };
+        let emission = Emission { id, to };
         let root = if self.backlog.is_empty() { self.tracker.reserve() } else { None };
         let Some(root) = root else {
             let mut bytes = Vec::new();
@@ -71,9 +71,9 @@ impl SpoutState {
         };
         let timed = self.task.stats.emitted.get() % AGE_SAMPLE == 1;
         let begun = timed.then(|| run.clock.now());
-        let former = run.enter(Scope::spout(root));
+        run.enter_spout(root);
         let delivered = push(&mut self.task, run);
-        let emitted = run.leave_spout(former);
+        let emitted = run.leave_spout();
         self.task.stats.transferred.add(delivered);
         if let (Some(begun), crate::run::Emitted::Complete { .. }) = (begun, &emitted) {
             self.tracker.effects.ages.push(run.clock.now().since(begun));
@@ -115,7 +115,7 @@ impl<T: Tuple> SpoutEmitter<'_, T> {
         self.state.emit(
             self.run,
             id.into(),
-            (0, None),
+            To::new(0, None),
             |_, run| targets.push(tuple, run),
             |writer| T::encode(tuple, writer),
         );
@@ -215,7 +215,7 @@ impl SpoutOutput<'_> {
         self.state.emit(
             self.run,
             id,
-            (place, direct),
+            To::new(place, direct),
             |task, run| stream.push(direct, repr, run, told.then_some(&mut task.receivers)),
             |writer| repr.encode(writer),
         );
@@ -476,12 +476,11 @@ pub(crate) fn emit_backlog<O: Outputs>(
         && let Some((emission, bytes)) = state.backlog.pop_front()
     {
         let waiting = std::mem::take(&mut state.backlog);
-        let route = (emission.stream, emission.direct);
         state.emit(
             run,
             Some(emission.id),
-            route,
-            |_, run| outs.push_again(route.0, route.1, &bytes, run),
+            emission.to,
+            |_, run| outs.push_again(emission.to, &bytes, run),
             |writer| writer.0.extend_from_slice(&bytes),
         );
         // It was counted when the spout emitted it.

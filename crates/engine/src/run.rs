@@ -90,10 +90,6 @@ impl Scope {
     pub(crate) fn of(root: RootId, extras: Vec<RootId>) -> Self {
         Self { root, extras, children: 0, fresh: false, opened: false, failed: None }
     }
-
-    pub(crate) fn spout(root: RootId) -> Self {
-        Self { fresh: true, ..Self::of(root, Vec::new()) }
-    }
 }
 
 /// What became of a root within its own call chain.
@@ -103,8 +99,8 @@ pub(crate) enum Emitted {
     Complete { used: bool },
     /// Tuples of it are under way.
     Open,
-    /// A fused bolt failed it.
-    Failed(FailReason),
+    /// A fused bolt failed it. Boxed, because every emit returns one of these.
+    Failed(Box<FailReason>),
 }
 
 pub(crate) struct Run {
@@ -215,24 +211,38 @@ impl Run {
         std::mem::replace(&mut self.scope, scope)
     }
 
-    /// Ends the scope of a spout's own emit.
-    pub(crate) fn leave_spout(&mut self, former: Scope) -> Emitted {
-        let scope = self.enter(former);
-        let root = scope.root;
-        if let Some(reason) = scope.failed {
-            if !scope.opened || self.table(root).fail(root) {
-                return Emitted::Failed(*reason);
+    /// Begins the scope of a spout's own emit, outside of any other.
+    #[inline]
+    pub(crate) fn enter_spout(&mut self, root: RootId) {
+        let scope = &mut self.scope;
+        scope.root = root;
+        scope.children = 0;
+        scope.fresh = true;
+        scope.opened = false;
+        scope.failed = None;
+    }
+
+    /// Ends it.
+    #[inline]
+    pub(crate) fn leave_spout(&mut self) -> Emitted {
+        let root = std::mem::replace(&mut self.scope.root, RootId::NONE);
+        let children = std::mem::take(&mut self.scope.children);
+        let opened = std::mem::take(&mut self.scope.opened);
+        self.scope.fresh = false;
+        if let Some(reason) = self.scope.failed.take() {
+            if !opened || self.table(root).fail(root) {
+                return Emitted::Failed(reason);
             }
             return Emitted::Open;
         }
-        if !scope.opened {
-            if scope.children == 0 {
+        if !opened {
+            if children == 0 {
                 return Emitted::Complete { used: false };
             }
-            self.table(root).open(root, scope.children);
+            self.table(root).open(root, children);
             return Emitted::Open;
         }
-        match self.table(root).add(root, i64::from(scope.children) - 1) {
+        match self.table(root).add(root, i64::from(children) - 1) {
             Counted::Completed => Emitted::Complete { used: true },
             Counted::Pending | Counted::Stale => Emitted::Open,
         }

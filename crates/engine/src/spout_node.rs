@@ -302,16 +302,16 @@ impl<C: SpoutCore> SpoutNode<C> {
 
     fn replay(&mut self, slot: u32, run: &mut Run) -> Emitted {
         let (root, replay) = self.state.tracker.replay(slot);
-        let former = run.enter(Scope::spout(root));
+        run.enter_spout(root);
         let delivered = match replay.dead {
             None => {
                 let emission = replay.emission;
                 self.state.task.stats.replayed.add(1);
-                self.outs.push_again(emission.stream, emission.direct, replay.copy, run)
+                self.outs.push_again(emission.to, replay.copy, run)
             }
             Some((reason, attempts)) => {
                 let streams = &self.state.task.context.shared.outputs;
-                let stream = streams.get(replay.emission.stream);
+                let stream = streams.get(replay.emission.to.stream as usize);
                 let count = stream.map_or(0, |stream| stream.fields.len());
                 let values = ListRef(Items::Encoded { bytes: replay.copy, count });
                 let reason = reason.to_string();
@@ -326,7 +326,7 @@ impl<C: SpoutCore> SpoutNode<C> {
                 streams.iter_mut().map(|s| s.push(None, Repr::Values(&fields), run, None)).sum()
             }
         };
-        let emitted = run.leave_spout(former);
+        let emitted = run.leave_spout();
         self.state.task.stats.transferred.add(delivered);
         emitted
     }

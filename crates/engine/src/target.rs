@@ -15,6 +15,7 @@ use crate::context::{DEFAULT_STREAM, StreamIndex, TaskContext};
 use crate::route::{Picked, Route};
 use crate::run::Run;
 use crate::stats::TaskStats;
+use crate::tracker::To;
 use crate::tuple::{Tuple, TupleReader};
 use crate::tuple_ref::{Repr, TaskId, TupleMeta, TupleRef};
 
@@ -112,13 +113,7 @@ pub(crate) trait Outputs: Send {
     fn build(streams: Vec<StreamSpec>) -> Self;
     fn each_fused(&mut self, act: &mut dyn FnMut(&mut dyn BoltTask));
     /// Emits a tuple again from its written form.
-    fn push_again(
-        &mut self,
-        stream: usize,
-        direct: Option<TaskId>,
-        bytes: &[u8],
-        run: &mut Run,
-    ) -> u64;
+    fn push_again(&mut self, to: To, bytes: &[u8], run: &mut Run) -> u64;
 }
 
 enum Target<T: Tuple> {
@@ -202,7 +197,7 @@ impl<T: Tuple> Outputs for Targets<T> {
         }
     }
 
-    fn push_again(&mut self, _: usize, _: Option<TaskId>, bytes: &[u8], run: &mut Run) -> u64 {
+    fn push_again(&mut self, _: To, bytes: &[u8], run: &mut Run) -> u64 {
         let tuple = T::decode(&mut TupleReader::encoded(bytes));
         tuple.map_or(0, |tuple| self.push(tuple, run))
     }
@@ -326,15 +321,9 @@ impl Outputs for AnyStreams {
         }
     }
 
-    fn push_again(
-        &mut self,
-        stream: usize,
-        direct: Option<TaskId>,
-        bytes: &[u8],
-        run: &mut Run,
-    ) -> u64 {
-        let stream = self.list.get_mut(stream);
-        stream.map_or(0, |stream| stream.push(direct, Repr::Encoded(bytes), run, None))
+    fn push_again(&mut self, to: To, bytes: &[u8], run: &mut Run) -> u64 {
+        let stream = self.list.get_mut(to.stream as usize);
+        stream.map_or(0, |stream| stream.push(to.direct(), Repr::Encoded(bytes), run, None))
     }
 }
 

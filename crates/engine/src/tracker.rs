@@ -51,8 +51,7 @@ struct Entry {
     id: MessageId,
     emitted: Moment,
     generation: u32,
-    stream: u32,
-    direct: TaskId,
+    to: To,
     attempts: u32,
     before: u32,
     after: u32,
@@ -71,12 +70,33 @@ struct Death {
     attempts: u32,
 }
 
+/// Where a spout emits to. Small whole numbers, because it is passed along with every root.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct To {
+    pub(crate) stream: u32,
+    /// The task of a direct emit, or [`To::ANY`].
+    task: TaskId,
+}
+
+impl To {
+    /// Tasks are numbered from one.
+    const ANY: TaskId = 0;
+
+    pub(crate) fn new(stream: usize, direct: Option<TaskId>) -> Self {
+        let stream = u32::try_from(stream).unwrap_or(u32::MAX);
+        Self { stream, task: direct.unwrap_or(Self::ANY) }
+    }
+
+    pub(crate) fn direct(self) -> Option<TaskId> {
+        (self.task != Self::ANY).then_some(self.task)
+    }
+}
+
 /// What a spout emits, apart from the fields.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Emission {
     pub(crate) id: MessageId,
-    pub(crate) stream: usize,
-    pub(crate) direct: Option<TaskId>,
+    pub(crate) to: To,
 }
 
 /// A root to be emitted again.
@@ -193,8 +213,7 @@ impl Tracker {
             id: 0,
             emitted: Moment(0),
             generation: 0,
-            stream: 0,
-            direct: 0,
+            to: To::new(0, None),
             attempts: 0,
             before: NIL,
             after: NIL,
@@ -235,7 +254,7 @@ impl Tracker {
             }
             Emitted::Failed(reason) => {
                 if let Some(slot) = self.open(emission, now, encode) {
-                    self.fail(slot, reason, table, now);
+                    self.fail(slot, *reason, table, now);
                 }
             }
         }
@@ -267,8 +286,7 @@ impl Tracker {
         let entry = &mut self.entries[slot as usize];
         entry.id = emission.id;
         entry.emitted = now;
-        entry.stream = u32::try_from(emission.stream).unwrap_or(0);
-        entry.direct = emission.direct.unwrap_or(0);
+        entry.to = emission.to;
         entry.attempts = 0;
         entry.before = before;
         entry.after = NIL;
@@ -392,11 +410,7 @@ impl Tracker {
     /// What to emit for a slot that is due, and under which root.
     pub(crate) fn replay(&self, slot: u32) -> (RootId, Replay<'_>) {
         let entry = &self.entries[slot as usize];
-        let emission = Emission {
-            id: entry.id,
-            stream: entry.stream as usize,
-            direct: (entry.direct != 0).then_some(entry.direct),
-        };
+        let emission = Emission { id: entry.id, to: entry.to };
         let dead = entry.dead.as_ref().map(|death| (&death.reason, death.attempts));
         (self.root(slot), Replay { emission, copy: &entry.copy, dead })
     }
@@ -410,7 +424,7 @@ impl Tracker {
         match emitted {
             Emitted::Complete { .. } => self.complete(slot, table, now),
             Emitted::Open => {}
-            Emitted::Failed(reason) => self.fail(slot, reason, table, now),
+            Emitted::Failed(reason) => self.fail(slot, *reason, table, now),
         }
     }
 

@@ -60,7 +60,7 @@ impl Model {
     fn emit(&mut self, slot: u32) {
         let root = RootId { spout: 0, slot, generation: 0 };
         self.outstanding[slot as usize] = 1;
-        let former = self.spout.enter(Scope::spout(root));
+        self.spout.enter_spout(root);
         for _ in 0..self.random.below(14) {
             self.outstanding[slot as usize] += 1;
             self.spout.append(0, |_| {});
@@ -69,7 +69,7 @@ impl Model {
             }
         }
         self.outstanding[slot as usize] -= 1;
-        match self.spout.leave_spout(former) {
+        match self.spout.leave_spout() {
             Emitted::Complete { .. } => self.complete(slot),
             Emitted::Open => {}
             Emitted::Failed(reason) => panic!("nobody failed it: {reason}"),

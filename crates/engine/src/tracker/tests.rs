@@ -41,7 +41,7 @@ impl Fixture {
                 Emitted::Open
             }
         };
-        let emission = Emission { id, stream: 0, direct: None };
+        let emission = Emission { id, to: To::new(0, None) };
         let encode = |writer: &mut TupleWriter<'_>| writer.i64(id.cast_signed());
         self.tracker.emitted(emission, emitted, &self.table, self.now, encode);
         Some(root)
