@@ -348,27 +348,17 @@ fn heartbeats_can_be_turned_off() {
     rig.expect_emit("1", "dog");
 }
 
-/// Names the other process in which [`helper_that_holds_a_child`] does something.
+/// Set in the other process that the test below starts.
 const HOLD: &str = "TIDEMILL_TEST_HOLD_A_CHILD";
-
-/// Part of the test below, which runs it in a process of its own.
-#[test]
-fn helper_that_holds_a_child() {
-    if std::env::var_os(HOLD).is_none() {
-        return;
-    }
-    let mut rig = Rig::bolt("bolt_deaf", "");
-    let pid = rig.started();
-    rig.wait_for_log("deaf now");
-    println!("holding {pid}");
-    Wake::new().wait(Some(Duration::from_secs(600)));
-}
 
 #[test]
 fn killing_us_with_9_leaves_no_child() {
     use std::io::{BufRead, BufReader};
+    if std::env::var_os(HOLD).is_some() {
+        return hold_a_child();
+    }
     let mut holder = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "helper_that_holds_a_child", "--nocapture"])
+        .args(["--exact", "killing_us_with_9_leaves_no_child", "--nocapture"])
         .env(HOLD, "1")
         .stdout(std::process::Stdio::piped())
         .spawn()
@@ -385,4 +375,34 @@ fn killing_us_with_9_leaves_no_child() {
         assert!(clock.now() < deadline, "child {pid} outlived its parent");
         std::thread::yield_now();
     }
+}
+
+fn hold_a_child() {
+    let mut rig = Rig::bolt("bolt_deaf", "");
+    let pid = rig.started();
+    rig.wait_for_log("deaf now");
+    println!("holding {pid}");
+    Wake::new().wait(Some(Duration::from_secs(600)));
+}
+
+#[test]
+fn output_that_nobody_takes_is_left_in_the_pipe_and_its_writer_is_not_taken_for_hung() {
+    let policy = Policy { timeout: Duration::from_millis(300), ..Policy::default() };
+    let mut rig = Rig::new(Role::Bolt, hand("bolt_big", "1000000"), policy);
+    rig.started();
+    for id in 1..=40 {
+        rig.tuple(id, "dog");
+    }
+    // Long enough for the child to fill what there is room for and to be silent ever after.
+    Wake::new().wait(Some(Duration::from_secs(2)));
+    rig.link.take(&mut rig.events, 40);
+    let emits = rig.events.iter().filter(|event| is_emit(event)).count();
+    assert!((8..20).contains(&emits), "{emits} megabytes were read ahead");
+    for _ in 0..80 {
+        rig.message(); // Of one child: a loss would be another event.
+    }
+}
+
+fn is_emit(event: &Event) -> bool {
+    matches!(event, Event::Message(FromChild::Emit(_)))
 }

@@ -280,32 +280,17 @@ fn par_follows_the_environment_and_several_topologies_need_a_name() {
     assert_eq!(error, "par of count depends on the environment; choose one with -e: beta, prod");
 }
 
-/// Names the other process in which [`helper_that_runs_a_project`] does something.
+/// Set in the other process that the test below starts.
 const HOLD: &str = "TIDEMILL_TEST_RUN_A_PROJECT";
-
-/// Part of the test below, which runs it in a process of its own.
-#[test]
-fn helper_that_runs_a_project() {
-    if std::env::var_os(HOLD).is_none() {
-        return;
-    }
-    let mut options = options("counts");
-    options.options.insert("words.total".to_owned(), json!(1_000_000));
-    let listener = Told::default().listener(|_, event| {
-        if let RunEvent::Child(news) = event
-            && let ChildChange::Started(pid) = news.what
-        {
-            println!("child {pid}");
-        }
-    });
-    run(&World::real(), &checked(), &options, &listener).unwrap();
-}
 
 #[test]
 fn kill_9_of_us_leaves_no_python_process() {
     use std::io::{BufRead, BufReader};
+    if std::env::var_os(HOLD).is_some() {
+        return run_a_project();
+    }
     let mut runner = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "helper_that_runs_a_project", "--nocapture"])
+        .args(["--exact", "kill_9_of_us_leaves_no_python_process", "--nocapture"])
         .env(HOLD, "1")
         .env("TIDEMILL_STREAMPARSE_VENV", venv())
         .stdout(std::process::Stdio::piped())
@@ -323,4 +308,17 @@ fn kill_9_of_us_leaves_no_python_process() {
         assert!(clock.now() < deadline, "some of {pids:?} outlived us");
         std::thread::yield_now();
     }
+}
+
+fn run_a_project() {
+    let mut options = options("counts");
+    options.options.insert("words.total".to_owned(), json!(1_000_000));
+    let listener = Told::default().listener(|_, event| {
+        if let RunEvent::Child(news) = event
+            && let ChildChange::Started(pid) = news.what
+        {
+            println!("child {pid}");
+        }
+    });
+    run(&World::real(), &checked(), &options, &listener).unwrap();
 }

@@ -285,8 +285,11 @@ impl ChildThread {
     }
 
     fn publish(&mut self) {
-        let bytes = std::mem::take(&mut self.events_bytes);
-        self.shared.publish(&mut self.events, bytes);
+        // A large message comes in many reads; its bytes count when it is whole.
+        if !self.events.is_empty() {
+            let bytes = std::mem::take(&mut self.events_bytes);
+            self.shared.publish(&mut self.events, bytes);
+        }
     }
 
     /// The next frames to write: our own, then urgent ones, then the queue.

@@ -107,9 +107,6 @@ impl Shared {
 
     /// Hands events to the component.
     pub(super) fn publish(&self, events: &mut Vec<Event>, bytes: usize) {
-        if events.is_empty() {
-            return;
-        }
         let mut state = self.lock();
         state.publish(events, bytes);
         drop(state);
