@@ -2,10 +2,10 @@
 //!
 //! # Layout
 //!
-//! [`lifecycle`] and [`commands`] are state machines: what happened and `now` go in, effects come out.
-//! [`process`] starts an interpreter so that it cannot outlive us. [`link`] is what the component and the
-//! thread of the child share. [`driver`] is that thread: it moves bytes and time between all of
-//! them; [`waiting`] is where it waits.
+//! `lifecycle` and `commands` are state machines: what happened and `now` go in, effects come out.
+//! `process` starts an interpreter so that it cannot outlive us. `link` is what the component and the
+//! thread of the child share. `driver` is that thread: it moves bytes and time between all of
+//! them; `waiting` is where it waits.
 //!
 //! # The story
 //!

@@ -12,7 +12,7 @@
 //!
 //! # Layout
 //!
-//! [`FromChild`] and [`Emit`] are read; [`ToChild`] and [`write_tuple`] are written; [`values`]
+//! [`FromChild`] and [`Emit`] are read; the `write_` functions write; [`values`]
 //! translates between JSON and the engine's values.
 
 mod handshake;

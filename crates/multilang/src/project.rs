@@ -9,7 +9,7 @@
 //!
 //! # Layout
 //!
-//! [`locate`] files and names, [`interpreter`] which Python, [`load`] the loader and the [`TopologySpec`] it
+//! [`locate`] files and names, [`interpreter`] which Python, [`mod@load`] the loader and the [`TopologySpec`] it
 //! gives, [`options`] whose word counts for which Storm option, [`mod@topology`] a topology of the engine.
 
 mod error;

@@ -2,8 +2,8 @@
 //!
 //! # Layout
 //!
-//! [`ShellConfig`] is what the tasks of one component share; [`bolt`] and [`spout`] are the engine's
-//! components; [`context`] tells a child its place in the topology.
+//! [`ShellConfig`] is what the tasks of one component share; `bolt` and `spout` are the engine's
+//! components; `context` tells a child its place in the topology.
 
 mod bolt;
 mod config;

@@ -334,7 +334,7 @@ fn a_spout_that_syncs_only_after_next_is_understood() {
     rig.link.command(SpoutCommand::Ack(json!(0)));
     rig.link.command(SpoutCommand::Ack(json!({"n": 1})));
     rig.wait_for_log("all acked");
-    rig.wait_for_log("does not answer `activate`");
+    rig.wait_for_log("does not answer `ack`");
 }
 
 #[test]
@@ -397,7 +397,7 @@ fn output_that_nobody_takes_is_left_in_the_pipe_and_its_writer_is_not_taken_for_
     Wake::new().wait(Some(Duration::from_secs(2)));
     rig.link.take(&mut rig.events, 40);
     let emits = rig.events.iter().filter(|event| is_emit(event)).count();
-    assert!((8..20).contains(&emits), "{emits} megabytes were read ahead");
+    assert!(emits < 20, "{emits} megabytes were read ahead");
     for _ in 0..80 {
         rig.message(); // Of one child: a loss would be another event.
     }

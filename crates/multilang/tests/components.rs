@@ -467,6 +467,17 @@ fn a_spout_that_syncs_only_after_next_works() {
 }
 
 #[test]
+fn a_spout_that_starts_slowly_works_and_is_not_misjudged() {
+    let rig = Rig::new("spout_slow_start", "300");
+    let logs = rig.logs.clone();
+    let builder = spout_topology(&rig, 1);
+    let stats = rig.run_until(builder, || {}, move |_| logs.find("all acked").is_some());
+    assert_eq!(rig.seen.values(), (0..300).collect::<Vec<i64>>());
+    assert_eq!(stats.component("shell").unwrap().acked, 300);
+    assert!(rig.logs.find("does not answer").is_none());
+}
+
+#[test]
 fn a_spout_that_dies_is_started_again() {
     let rig = Rig::new("spout_dies", "10");
     let seen = rig.seen.clone();

@@ -3,9 +3,10 @@
 //! # Constraints
 //!
 //! * A client may block on its input, so the next command is written only when the one before it is
-//!   answered. Some clients answer nothing but `next`; with [`SyncPolicy::Auto`] a command other
-//!   than `next` that stays unanswered for [`SYNC_WAIT`] changes the policy to `NextOnly`. If the client
-//!   was only slow, it is one command ahead from then on, which it does not notice.
+//!   answered. Some clients answer nothing but `next`. With [`SyncPolicy::Auto`] the first answer to another
+//!   command shows that all are answered, and [`STRIKES`] that stay unanswered for [`SYNC_WAIT`] show
+//!   that only `next` is. One such silence proves nothing: a client that takes long to initialize itself
+//!   answers its first command late. From then on its answers are one behind, and never more.
 //! * `next` is sent only as far as there is room for what it may emit, and after a `next` that emitted
 //!   nothing there is a rest, so that an empty source does not keep two processes spinning.
 
@@ -28,9 +29,10 @@ pub enum SyncPolicy {
     Auto,
 }
 
-/// How long a command other than `next` may stay unanswered before [`SyncPolicy::Auto`] gives up on
-/// it. A client's own initialization falls into this time.
+/// How long a command other than `next` may stay unanswered before [`SyncPolicy::Auto`] goes on without.
 const SYNC_WAIT: Duration = Duration::from_secs(2);
+/// Unanswered commands that decide for [`SyncPolicy::NextOnly`].
+const STRIKES: u8 = 2;
 /// Rest after a `next` that emitted nothing; as long as Storm's.
 const REST_MIN: Duration = Duration::from_millis(1);
 /// The rest grows to this while nothing comes: an idle source costs under a hundred wake-ups a second.
@@ -39,6 +41,7 @@ const REST_MAX: Duration = Duration::from_millis(16);
 #[derive(Debug)]
 pub(crate) struct Commands {
     policy: SyncPolicy,
+    strikes: u8,
     queue: VecDeque<SpoutCommand>,
     /// The command that `sync` is awaited for, and since when.
     current: Option<(SpoutCommand, Moment)>,
@@ -54,6 +57,7 @@ impl Commands {
     pub(crate) fn new(policy: SyncPolicy) -> Self {
         Self {
             policy,
+            strikes: 0,
             queue: VecDeque::new(),
             current: None,
             credit: 0,
@@ -95,13 +99,16 @@ impl Commands {
     }
 
     pub(crate) fn on_sync(&mut self, now: Moment) {
-        if let Some((SpoutCommand::Next, _)) = self.current.take() {
-            if std::mem::take(&mut self.emitted) {
+        match self.current.take() {
+            Some((SpoutCommand::Next, _)) if std::mem::take(&mut self.emitted) => {
                 self.rest = REST_MIN;
-            } else {
+            }
+            Some((SpoutCommand::Next, _)) => {
                 self.rest_until = now.after(self.rest);
                 self.rest = (self.rest * 2).min(REST_MAX);
             }
+            Some(_) if self.policy == SyncPolicy::Auto => self.policy = SyncPolicy::All,
+            _ => {}
         }
     }
 
@@ -116,8 +123,8 @@ impl Commands {
         self.current.is_none() && self.queue.is_empty()
     }
 
-    /// Writes what may be written now. Returns the name of a command that turned out to be one the
-    /// client does not answer.
+    /// Writes what may be written now. Returns the name of a command when it turns out that the client
+    /// answers only `next`.
     pub(crate) fn advance(&mut self, now: Moment, out: &mut Vec<u8>) -> Option<&'static str> {
         let hint = self.give_up_waiting(now);
         while self.current.is_none() {
@@ -144,8 +151,12 @@ impl Commands {
             return None;
         }
         let name = command.name();
-        self.policy = SyncPolicy::NextOnly;
         self.current = None;
+        self.strikes += 1;
+        if self.strikes < STRIKES {
+            return None;
+        }
+        self.policy = SyncPolicy::NextOnly;
         Some(name)
     }
 

@@ -1,3 +1,5 @@
+//! Frames by example, and any bytes in any pieces.
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

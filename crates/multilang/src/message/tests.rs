@@ -1,3 +1,5 @@
+//! Messages both ways, with the liberties that clients take.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Projects in folders of their own, read with plain Python and a stand-in for streamparse.
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

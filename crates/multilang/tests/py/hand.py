@@ -287,6 +287,12 @@ def spout_next_only(count):
     spout(count, True, sync_all=False)
 
 
+def spout_slow_start(count):
+    """Answers everything, but its first command late."""
+    time.sleep(2.5)
+    spout(count, True)
+
+
 def spout_dies(after):
     """Dies in the midst of a next, every AFTER tuples."""
     for number in range(int(after) + 1):

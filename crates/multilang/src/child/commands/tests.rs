@@ -1,3 +1,5 @@
+//! The order of commands, with every policy and with rests.
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -87,17 +89,41 @@ fn auto_goes_on_without_the_sync_of_a_client_that_sends_none() {
     let mut commands = Commands::new(SyncPolicy::Auto);
     commands.push(SpoutCommand::Activate);
     commands.set_credit(9);
-    let start = Moment(0);
-    assert_eq!(sent(&mut commands, start), ["activate"]);
+    assert_eq!(sent(&mut commands, Moment(0)), ["activate"]);
     let later = commands.deadline().unwrap();
-    let mut out = Vec::new();
-    assert_eq!(commands.advance(later, &mut out), Some("activate"));
-    assert_eq!(out, b"{\"command\":\"next\",\"id\":\"\"}\nend\n");
-    // From here on only `next` is waited for.
+    assert_eq!(sent(&mut commands, later), ["next"], "once proves nothing, but it goes on");
     commands.push(SpoutCommand::Ack(json!(1)));
     commands.on_emit();
     commands.on_sync(later);
+    assert_eq!(sent(&mut commands, later), ["ack"]);
+    let later = commands.deadline().unwrap();
+    let mut out = Vec::new();
+    assert_eq!(commands.advance(later, &mut out), Some("ack"));
+    assert_eq!(out, b"{\"command\":\"next\",\"id\":\"\"}\nend\n");
+    // From here on only `next` is waited for.
+    commands.push(SpoutCommand::Ack(json!(2)));
+    commands.on_emit();
+    commands.on_sync(later);
     assert_eq!(sent(&mut commands, later), ["ack", "next"]);
+}
+
+#[test]
+fn auto_does_not_take_a_slow_start_for_a_client_that_answers_only_next() {
+    let mut commands = Commands::new(SyncPolicy::Auto);
+    commands.push(SpoutCommand::Activate);
+    commands.set_credit(9);
+    sent(&mut commands, Moment(0));
+    let later = commands.deadline().unwrap();
+    assert_eq!(sent(&mut commands, later), ["next"]);
+    // The answer to `activate` comes at last, then that to `next` while an ack is under way.
+    commands.on_sync(later);
+    commands.push(SpoutCommand::Ack(json!(1)));
+    assert_eq!(sent(&mut commands, later), ["ack"]);
+    commands.on_sync(later);
+    // It answers acks: from here on every answer is waited for.
+    commands.push(SpoutCommand::Ack(json!(2)));
+    assert_eq!(sent(&mut commands, later), ["ack"]);
+    assert_eq!(sent(&mut commands, Moment(u64::MAX)), [""; 0]);
 }
 
 #[test]

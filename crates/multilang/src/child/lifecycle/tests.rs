@@ -1,3 +1,5 @@
+//! Lives of children, some by example and many at random.
+
 use proptest::prelude::*;
 use serde_json::json;
 
