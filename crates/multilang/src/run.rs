@@ -30,7 +30,7 @@ use crate::shell::{ChildChange, ChildNews};
 pub struct RunOptions {
     /// The topology, if the project has several.
     pub name: Option<String>,
-    /// How long; `None` until it is told to stop or ends by itself.
+    /// How long, counted from when every child is up; `None` until it is told to stop or ends by itself.
     pub duration: Option<Duration>,
     /// The interpreter; `None` for the project's own.
     pub python: Option<PathBuf>,
@@ -182,7 +182,8 @@ pub fn run(
     let spec = Arc::new(spec);
     on_event(RunEvent::Loaded(Arc::clone(&spec)));
     let pid_dir = PidDir::make(world)?;
-    let starts = Arc::new(Starts::new(options.stop.0.wake.clone()));
+    let tasks = spec.components.iter().map(|component| component.parallelism).sum();
+    let starts = Arc::new(Starts::new(options.stop.0.wake.clone(), tasks));
     let surroundings = surroundings(world, &pid_dir, options, on_event, &starts);
     let topology = topology(&spec, &surroundings)?;
     let engine = Engine::start(world.clone(), EngineConfig::default())?;
@@ -227,14 +228,17 @@ fn wait(
 ) -> Result<(), RunError> {
     /// A look at the topology, which ends without waking anybody here.
     const LOOK_EVERY: Duration = Duration::from_millis(200);
-    let begun = world.clock().now();
+    let mut all_up = None;
     loop {
         if let Some((component, reason)) = starts.failure() {
             return Err(RunError::Component { component, reason });
         }
-        let left = options.duration.map_or(LOOK_EVERY, |duration| {
-            duration.saturating_sub(world.clock().now().since(begun))
-        });
+        let now = world.clock().now();
+        all_up = all_up.or_else(|| starts.all_up().then_some(now));
+        let left = match (options.duration, all_up) {
+            (Some(duration), Some(begun)) => duration.saturating_sub(now.since(begun)),
+            _ => LOOK_EVERY,
+        };
         if options.stop.is_asked() || left.is_zero() || running.status() == Status::Finished {
             return Ok(());
         }
@@ -276,17 +280,27 @@ fn totals(spec: &TopologySpec, stats: &TopologyStats) -> Totals {
 struct Starts {
     state: Mutex<StartsState>,
     wake: Wake,
+    tasks: usize,
 }
 
 #[derive(Default)]
 struct StartsState {
+    /// Components that have come up.
     up: BTreeSet<Arc<str>>,
+    /// Tasks that have.
+    tasks_up: BTreeSet<i64>,
     failed: Option<(String, String)>,
 }
 
 impl Starts {
-    fn new(wake: Wake) -> Self {
-        Self { state: Mutex::default(), wake }
+    fn new(wake: Wake, tasks: usize) -> Self {
+        Self { state: Mutex::default(), wake, tasks }
+    }
+
+    /// Whether every task has had a child.
+    fn all_up(&self) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.tasks_up.len() >= self.tasks
     }
 
     fn hear(&self, news: &ChildNews) {
@@ -294,6 +308,10 @@ impl Starts {
         match &news.what {
             ChildChange::Started(_) => {
                 state.up.insert(Arc::clone(&news.component));
+                state.tasks_up.insert(news.task);
+                if state.tasks_up.len() == self.tasks {
+                    self.wake.notify();
+                }
             }
             ChildChange::Lost { reason, was_up: false } if !state.up.contains(&news.component) => {
                 state.failed.get_or_insert((news.component.to_string(), reason.clone()));

@@ -28,7 +28,7 @@ struct Rig {
     link: Link,
     logs: Logs,
     events: Vec<Event>,
-    _scratch: Scratch,
+    scratch: Scratch,
 }
 
 impl Rig {
@@ -47,7 +47,7 @@ impl Rig {
             logs: logs.sink(),
         };
         let link = open(&World::real(), config, Wake::new()).unwrap();
-        Self { link, logs, events: Vec::new(), _scratch: scratch }
+        Self { link, logs, events: Vec::new(), scratch }
     }
 
     fn bolt(mode: &str, arg: &str) -> Self {
@@ -185,6 +185,16 @@ fn a_dead_child_is_replaced_and_what_was_sent_to_it_is_lost_in_order() {
     assert_ne!(first, second);
     rig.tuple(3, "b");
     rig.expect_emit("3", "b");
+}
+
+#[test]
+fn a_directory_that_a_cleaner_took_away_is_made_again() {
+    let mut rig = Rig::bolt("bolt_dies", "1");
+    rig.started();
+    std::fs::remove_dir_all(&rig.scratch.0).unwrap();
+    rig.tuple(1, "a");
+    assert!(matches!(rig.next(), Event::Lost { was_up: true, .. }));
+    rig.started();
 }
 
 #[test]

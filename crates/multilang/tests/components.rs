@@ -379,15 +379,15 @@ fn an_emit_that_does_not_fit_fails_its_tuples_and_says_why() {
 
 #[test]
 fn a_slow_child_is_not_overrun_and_its_waiting_tuples_do_not_time_out() {
-    let timeout = Duration::from_secs(2);
-    let mut rig = Rig::new("bolt_slow", "0.05");
-    rig.config.max_pending = 60;
+    let timeout = Duration::from_secs(3);
+    let mut rig = Rig::new("bolt_slow", "0.08");
+    rig.config.max_pending = 10;
     rig.config.message_timeout = timeout;
     let mut builder = rig.bolt_topology(100, RetryPolicy::default());
     builder.message_timeout(timeout);
     let stats = rig.run(builder, || {});
     assert_eq!(rig.seen.acked.lock().unwrap().len(), 100);
-    // The 60 that the child holds take 3 s, all take 5: without care they would time out.
+    // All take 8 s, and the last is on its way for nearly as long: without care it would time out.
     assert_eq!(stats.component("numbers").unwrap().replayed, 0);
 }
 

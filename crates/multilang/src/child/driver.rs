@@ -17,7 +17,7 @@ use tidemill_world::{Clock, Driver, Moment, Step, Waiting, Wake, World};
 use super::commands::{Commands, SyncPolicy};
 use super::lifecycle::{Effect, Lifecycle, Policy};
 use super::link::{Event, Link, LogLine, LogSink, Shared};
-use super::process::{ChildSpec, Process};
+use super::process::{ChildSpec, Process, SpawnError};
 use super::role::Role;
 use super::waiting::{self, Ready};
 use crate::frame::{Frame, FrameDecoder};
@@ -225,7 +225,7 @@ impl ChildThread {
         match effect {
             Effect::Spawn => self.spawn(now),
             Effect::Heartbeat => {
-                // Heartbeats count down from the top and tuples up from 1, so they never meet.
+                // Heartbeats count down from the top, tuples up from 1 and ticks up from the middle.
                 self.beats += 1;
                 write_heartbeat(u64::MAX - self.beats, &mut self.own);
             }
@@ -260,7 +260,7 @@ impl ChildThread {
         self.forget_output();
         self.eof_since = None;
         self.decoder = FrameDecoder::default();
-        match Process::start(&self.config.spec) {
+        match self.start() {
             Ok(process) => {
                 self.process = Some(process);
                 // A configuration that was JSON is JSON again.
@@ -270,6 +270,16 @@ impl ChildThread {
                 self.life.on_spawn_failed(&error.to_string(), now, &mut self.effects);
             }
         }
+    }
+
+    fn start(&self) -> Result<Process, SpawnError> {
+        // Between two starts a cleaner of temporary files may have taken the directory away.
+        let pid_dir = &self.config.handshake.pid_dir;
+        std::fs::create_dir_all(pid_dir).map_err(|source| {
+            let path = pid_dir.display().to_string();
+            SpawnError::PidDir { path, source }
+        })?;
+        Process::start(&self.config.spec)
     }
 
     fn deliver(&mut self, message: FromChild, now: Moment) {

@@ -33,6 +33,8 @@ pub struct ChildSpec {
 /// A process could not be started; nothing runs.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SpawnError {
+    #[error("cannot make directory {path} for process ids: {source}")]
+    PidDir { path: String, source: io::Error },
     #[error("working directory {0} does not exist")]
     NoDirectory(String),
     #[error(

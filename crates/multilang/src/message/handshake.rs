@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 pub struct Handshake {
     /// Storm's options, those of the component over those of the topology.
     pub conf: Map<String, Value>,
-    /// An existing directory, in which the child leaves an empty file named by its process id.
+    /// A directory (made if it is not there) in which the child leaves an empty file named by its process id.
     pub pid_dir: PathBuf,
     /// The child's place in the topology.
     pub context: Context,

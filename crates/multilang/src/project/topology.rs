@@ -26,7 +26,7 @@ const MESSAGE_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct Surroundings {
     /// Threads and time.
     pub world: World,
-    /// An existing directory for the files that children name after their process ids.
+    /// A directory (made if it is not there) for the files that children name after their process ids.
     pub pid_dir: PathBuf,
     /// Heartbeats of bolts.
     pub heartbeats: Heartbeats,

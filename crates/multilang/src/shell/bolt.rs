@@ -42,16 +42,14 @@ const WAITING_BYTES_MAX: usize = 8 << 20;
 /// The longest wait at the bound without a look at the child's messages; its events end the wait.
 const WAIT: Duration = Duration::from_secs(1);
 
-/// What the child holds under one of our identifiers.
-enum Held {
-    Tuple(Anchor),
-    Tick,
-}
+/// Identifiers from here on are those of ticks. Nobody waits for their acks, and some bolts never ack them, so they
+/// are not kept. Heartbeats count down from the top.
+const FIRST_TICK_ID: u64 = 1 << 63;
 
 /// A tuple that the child has not been given yet.
 struct Waiting {
     id: u64,
-    held: Held,
+    anchor: Anchor,
     frame: Vec<u8>,
 }
 
@@ -70,10 +68,12 @@ struct Live {
     task: i64,
     /// The child is up and takes tuples.
     up: bool,
-    held: BTreeMap<u64, Held>,
+    /// What the child holds.
+    held: BTreeMap<u64, Anchor>,
     waiting: VecDeque<Waiting>,
     waiting_bytes: usize,
     next_id: u64,
+    next_tick_id: u64,
     /// Frames of held tuples that are not sent yet, and their number.
     frames: Vec<u8>,
     unsent: usize,
@@ -112,6 +112,7 @@ impl DynBolt for ShellBolt {
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             next_id: 1,
+            next_tick_id: FIRST_TICK_ID,
             frames: Vec::new(),
             unsent: 0,
             room: 0,
@@ -140,7 +141,7 @@ impl DynBolt for ShellBolt {
         };
         let mut frame = Vec::new();
         write_tuple(head, Fields(tuple), &mut frame)?;
-        live.take(Held::Tuple(out.defer()), frame, config.max_pending);
+        live.take(out.defer(), frame, config.max_pending);
         Ok(Done::Defer)
     }
 
@@ -157,17 +158,19 @@ impl DynBolt for ShellBolt {
 
     fn tick(&mut self, _out: &mut BoltOutput<'_>) -> Result<(), ComponentError> {
         let tick_secs = self.tick_secs;
-        let live = self.live()?.1;
-        if !live.up {
+        let (config, live) = self.live()?;
+        live.send();
+        // Of ticks that a child does not read, a bounded number is enough.
+        if !live.up || live.link.room(2 * config.max_pending) == 0 {
             return Ok(());
         }
-        let (id, stream) = (live.next_id, TICK_STREAM);
+        let (id, stream) = (live.next_tick_id, TICK_STREAM);
+        live.next_tick_id += 1;
         let head = TupleHead { id, component: SYSTEM_COMPONENT, stream, task: -1 };
         write_tuple(head, [tick_secs], &mut live.frames)?;
-        live.next_id += 1;
-        live.held.insert(id, Held::Tick);
         live.unsent += 1;
         live.send();
+        live.room = 0; // It was counted without this tick.
         Ok(())
     }
 
@@ -180,9 +183,9 @@ impl DynBolt for ShellBolt {
 
 impl Live {
     /// Takes one tuple more, to be given to the child at its turn.
-    fn take(&mut self, held: Held, frame: Vec<u8>, max_pending: usize) {
+    fn take(&mut self, anchor: Anchor, frame: Vec<u8>, max_pending: usize) {
         self.waiting_bytes += frame.len();
-        self.waiting.push_back(Waiting { id: self.next_id, held, frame });
+        self.waiting.push_back(Waiting { id: self.next_id, anchor, frame });
         self.next_id += 1;
         self.hand_over(max_pending);
     }
@@ -197,12 +200,12 @@ impl Live {
                     return;
                 }
             }
-            let Some(Waiting { id, held, frame }) = self.waiting.pop_front() else { return };
+            let Some(Waiting { id, anchor, frame }) = self.waiting.pop_front() else { return };
             self.room -= 1;
             self.unsent += 1;
             self.waiting_bytes -= frame.len();
             self.frames.extend_from_slice(&frame);
-            self.held.insert(id, held);
+            self.held.insert(id, anchor);
             if self.frames.len() >= SEND_BYTES {
                 self.send();
             }
@@ -254,12 +257,12 @@ impl Live {
         match event {
             Event::Message(FromChild::Emit(emit)) => self.emit(emit, config, out),
             Event::Message(FromChild::Ack(id)) => {
-                if let Some(Held::Tuple(anchor)) = self.release(&id, "ack", config) {
+                if let Some(anchor) = self.release(&id, "ack", config) {
                     out.ack(anchor);
                 }
             }
             Event::Message(FromChild::Fail(id)) => {
-                if let Some(Held::Tuple(anchor)) = self.release(&id, "fail", config) {
+                if let Some(anchor) = self.release(&id, "fail", config) {
                     out.fail(anchor, "");
                 }
             }
@@ -287,21 +290,23 @@ impl Live {
     fn fail_held(&mut self, reason: &str, out: &mut BoltOutput<'_>) {
         self.frames.clear();
         self.unsent = 0;
-        for held in std::mem::take(&mut self.held).into_values() {
-            if let Held::Tuple(anchor) = held {
-                out.fail(anchor, reason);
-            }
+        for anchor in std::mem::take(&mut self.held).into_values() {
+            out.fail(anchor, reason);
         }
     }
 
-    fn release(&mut self, id: &Json, what: &str, config: &ShellConfig) -> Option<Held> {
-        let held = number(id).and_then(|number| self.held.remove(&number));
-        if held.is_some() {
+    fn release(&mut self, id: &Json, what: &str, config: &ShellConfig) -> Option<Anchor> {
+        let number = number(id);
+        if number.is_some_and(|number| number >= FIRST_TICK_ID) {
+            return None;
+        }
+        let anchor = number.and_then(|number| self.held.remove(&number));
+        if anchor.is_some() {
             self.progressed = true;
         } else {
             self.complain(config, what, id);
         }
-        held
+        anchor
     }
 
     fn complain(&mut self, config: &ShellConfig, what: &str, id: &Json) {
@@ -315,14 +320,8 @@ impl Live {
 
     fn emit(&mut self, mut emit: Emit, config: &ShellConfig, out: &mut BoltOutput<'_>) {
         let ids: Vec<u64> = emit.anchors.iter().filter_map(number).collect();
-        let anchors: Vec<&Anchor> = ids
-            .iter()
-            .filter_map(|id| match self.held.get(id) {
-                Some(Held::Tuple(anchor)) => Some(anchor),
-                _ => None,
-            })
-            .collect();
-        let known = ids.iter().filter(|id| self.held.contains_key(id)).count();
+        let anchors: Vec<&Anchor> = ids.iter().filter_map(|id| self.held.get(id)).collect();
+        let gone = emit.anchors.iter().find(|id| !self.knows(id)).cloned();
         let owned: Vec<_> = std::mem::take(&mut emit.values).into_iter().map(to_engine).collect();
         let values = OwnedValue::as_values(&owned);
         let sent = out.anchored(anchors, |out| send_out(&emit, &values, out));
@@ -332,23 +331,24 @@ impl Live {
             write_task_ids(&tasks, &mut frames);
             self.link.send_urgent(&frames);
         }
-        if known < emit.anchors.len() {
-            let missing = emit
-                .anchors
-                .iter()
-                .find(|id| number(id).is_none_or(|number| !self.held.contains_key(&number)));
-            self.complain(config, "anchoring to", &missing.cloned().unwrap_or_default());
+        if let Some(id) = gone {
+            self.complain(config, "anchoring to", &id);
         }
         if let Err(error) = sent {
             self.refused(&ids, &error, config, out);
         }
     }
 
+    /// Whether an identifier is that of a tuple the child holds, or of a tick.
+    fn knows(&self, id: &Json) -> bool {
+        number(id).is_some_and(|id| id >= FIRST_TICK_ID || self.held.contains_key(&id))
+    }
+
     /// The topology does not take what the child emitted: nothing downstream will see it, so the tuples
     /// that it was made of have failed.
     fn refused(&mut self, ids: &[u64], text: &str, config: &ShellConfig, out: &mut BoltOutput<'_>) {
         for id in ids {
-            if let Some(Held::Tuple(anchor)) = self.held.remove(id) {
+            if let Some(anchor) = self.held.remove(id) {
                 out.fail(anchor, text);
             }
         }
@@ -366,11 +366,9 @@ impl Live {
         }
         self.progressed = false;
         self.touch_at = now.after(config.message_timeout / 4);
-        let waiting = self.waiting.iter().map(|waiting| &waiting.held);
-        for held in self.held.values().skip(1).chain(waiting) {
-            if let Held::Tuple(anchor) = held {
-                out.reset_timeout(anchor);
-            }
+        let waiting = self.waiting.iter().map(|waiting| &waiting.anchor);
+        for anchor in self.held.values().skip(1).chain(waiting) {
+            out.reset_timeout(anchor);
         }
     }
 

@@ -26,7 +26,7 @@ pub struct ShellConfig {
     pub sync: SyncPolicy,
     /// Storm's options, told to the child.
     pub conf: Map<String, Value>,
-    /// An existing directory for the files that children name after their process ids.
+    /// A directory (made if it is not there) for the files that children name after their process ids.
     pub pid_dir: PathBuf,
     /// Tuples on the way to a bolt's child (`topology.shellbolt.max.pending`); at least one.
     pub max_pending: usize,
