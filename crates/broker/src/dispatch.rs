@@ -119,6 +119,41 @@ pub(crate) static TABLE: &[Row] = &[
         k20_delete_topics,
         ""
     ),
+    row!(
+        DeleteRecords,
+        0 - 2,
+        tidemill_wire::delete_records::DeleteRecordsRequest,
+        k21_delete_records,
+        ""
+    ),
+    row!(
+        OffsetForLeaderEpoch,
+        2 - 4,
+        tidemill_wire::offset_for_leader_epoch::OffsetForLeaderEpochRequest,
+        k23_offset_for_leader_epoch,
+        ""
+    ),
+    row!(
+        DescribeConfigs,
+        1 - 4,
+        tidemill_wire::describe_configs::DescribeConfigsRequest,
+        k32_describe_configs,
+        "settings that have no meaning here are not told; none can be changed yet"
+    ),
+    row!(
+        DeleteGroups,
+        0 - 2,
+        tidemill_wire::delete_groups::DeleteGroupsRequest,
+        k42_delete_groups,
+        ""
+    ),
+    row!(
+        DescribeCluster,
+        0 - 2,
+        tidemill_wire::describe_cluster::DescribeClusterRequest,
+        k60_describe_cluster,
+        ""
+    ),
 ];
 
 /// Handles one request.
@@ -139,6 +174,8 @@ pub(crate) async fn dispatch(
         let answer = handlers::k18_api_versions::too_new(table);
         return Ok(Reply::new(Answer::Now(answer), 0, correlation_id)?);
     }
+    let (peer, api, version) = (call.client.peer, row.api.name(), call.version);
+    tracing::trace!(%peer, api, version, correlation_id, "request");
     (row.start)(call, reader, correlation_id).await
 }
 

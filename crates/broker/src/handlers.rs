@@ -17,3 +17,8 @@ pub(crate) mod k16_list_groups;
 pub(crate) mod k18_api_versions;
 pub(crate) mod k19_create_topics;
 pub(crate) mod k20_delete_topics;
+pub(crate) mod k21_delete_records;
+pub(crate) mod k23_offset_for_leader_epoch;
+pub(crate) mod k32_describe_configs;
+pub(crate) mod k42_delete_groups;
+pub(crate) mod k60_describe_cluster;

@@ -6,6 +6,7 @@ mod support;
 
 use bytes::Bytes;
 use support::{Connection, Server};
+use tidemill_wire::delete_groups::DeleteGroupsRequest;
 use tidemill_wire::heartbeat::HeartbeatRequest;
 use tidemill_wire::join_group::{JoinGroupRequest, JoinGroupRequestProtocol, JoinGroupResponse};
 use tidemill_wire::list_groups::ListGroupsRequest;
@@ -192,4 +193,14 @@ fn offsets_may_be_kept_without_a_group_protocol() {
     let response = client.call(&commit(-1, &Text::default(), "t", id, 10), 8);
     assert_eq!(response.topics[0].partitions[0].error_code, 0);
     check_fetch(&mut client, id);
+    let mut delete = || {
+        let request = DeleteGroupsRequest { groups_names: vec!["g".into()], ..Default::default() };
+        ErrorCode::from_code(client.call(&request, 2).results[0].error_code).unwrap()
+    };
+    assert_eq!(delete(), ErrorCode::None);
+    assert_eq!(delete(), ErrorCode::GroupIdNotFound);
+    enter(&mut client);
+    let request = DeleteGroupsRequest { groups_names: vec!["g".into()], ..Default::default() };
+    let error = client.call(&request, 2).results[0].error_code;
+    assert_eq!(error, ErrorCode::NonEmptyGroup.code());
 }

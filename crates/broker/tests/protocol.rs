@@ -90,6 +90,11 @@ fn every_version_of_every_api_is_answered() {
         api_versions ApiVersionsRequest 0..=4;
         create_topics CreateTopicsRequest 2..=7;
         delete_topics DeleteTopicsRequest 1..=6;
+        delete_records DeleteRecordsRequest 0..=2;
+        offset_for_leader_epoch OffsetForLeaderEpochRequest 2..=4;
+        describe_configs DescribeConfigsRequest 1..=4;
+        delete_groups DeleteGroupsRequest 0..=2;
+        describe_cluster DescribeClusterRequest 0..=2;
     }
     // The oldest versions of these two do not know null, which is their default.
     let request = MetadataRequest { topics: Some(vec![]), ..Default::default() };

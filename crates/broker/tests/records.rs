@@ -7,10 +7,17 @@ mod support;
 use bytes::Bytes;
 use support::{Connection, Server, batch, produce, values};
 use tidemill_wire::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
+use tidemill_wire::delete_records::{
+    DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsTopic,
+};
 use tidemill_wire::delete_topics::{DeleteTopicState, DeleteTopicsRequest};
+use tidemill_wire::describe_configs::{DescribeConfigsRequest, DescribeConfigsResource};
 use tidemill_wire::fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic};
 use tidemill_wire::list_offsets::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
 use tidemill_wire::metadata::{MetadataRequest, MetadataRequestTopic};
+use tidemill_wire::offset_for_leader_epoch::{
+    OffsetForLeaderEpochRequest, OffsetForLeaderPartition, OffsetForLeaderTopic,
+};
 use tidemill_wire::{ErrorCode, Records, Uuid};
 
 fn topic_id(client: &mut Connection, topic: &str) -> Uuid {
@@ -330,4 +337,69 @@ fn auto_create_can_be_forbidden_by_the_owner_or_the_client() {
     let server = Server::with(|config| config.auto_create_topics = false);
     let request = MetadataRequest { allow_auto_topic_creation: true, ..request };
     assert_eq!(server.connect().call(&request, 9).topics[0].error_code, unknown);
+}
+
+#[test]
+fn records_that_are_given_up_can_no_longer_be_read() {
+    let server = Server::start();
+    let mut client = server.connect();
+    let id = topic_id(&mut client, "t");
+    client.call(&produce("t", id, -1, batch(&["a", "b", "c"])), 13);
+    let mut delete = |offset| {
+        let partition = DeleteRecordsPartition { partition_index: 0, offset };
+        let topic = DeleteRecordsTopic { name: "t".into(), partitions: vec![partition] };
+        let request = DeleteRecordsRequest { topics: vec![topic], ..Default::default() };
+        let response = client.call(&request, 2);
+        let done = &response.topics[0].partitions[0];
+        (ErrorCode::from_code(done.error_code).unwrap(), done.low_watermark)
+    };
+    assert_eq!(delete(2), (ErrorCode::None, 2));
+    assert_eq!(delete(9), (ErrorCode::OffsetOutOfRange, -1));
+    assert_eq!(delete(-1), (ErrorCode::None, 3));
+    let response = client.call(&fetch("t", id, 1, 0), 13);
+    let data = &response.responses[0].partitions[0];
+    assert_eq!((data.error_code, data.log_start_offset), (ErrorCode::OffsetOutOfRange.code(), 3));
+}
+
+#[test]
+fn the_end_of_a_leader_epoch_is_told() {
+    let server = Server::start();
+    let mut client = server.connect();
+    let id = topic_id(&mut client, "t");
+    client.call(&produce("t", id, -1, batch(&["a", "b"])), 13);
+    let now = server.log().partition("t", 0).unwrap().leader_epoch();
+    let mut ask = |current_leader_epoch, leader_epoch| {
+        let partition =
+            OffsetForLeaderPartition { partition: 0, current_leader_epoch, leader_epoch };
+        let topic = OffsetForLeaderTopic { topic: "t".into(), partitions: vec![partition] };
+        let request = OffsetForLeaderEpochRequest { topics: vec![topic], ..Default::default() };
+        let response = client.call(&request, 4);
+        let told = &response.topics[0].partitions[0];
+        (ErrorCode::from_code(told.error_code).unwrap(), told.end_offset)
+    };
+    assert_eq!(ask(-1, now), (ErrorCode::None, 2));
+    assert_eq!(ask(now, now), (ErrorCode::None, 2));
+    assert_eq!(ask(now + 1, now), (ErrorCode::UnknownLeaderEpoch, -1));
+}
+
+#[test]
+fn settings_are_told_of_topics_and_of_the_broker() {
+    let server = Server::start();
+    let mut client = server.connect();
+    topic_id(&mut client, "t");
+    let mut ask = |resource_type, name: &str, keys: Option<&str>| {
+        let resource = DescribeConfigsResource {
+            resource_type,
+            resource_name: name.into(),
+            configuration_keys: keys.map(|key| vec![key.into()]),
+        };
+        let request = DescribeConfigsRequest { resources: vec![resource], ..Default::default() };
+        client.call(&request, 4).results.remove(0)
+    };
+    let topic = ask(2, "t", Some("retention.ms"));
+    let told = topic.configs.iter().map(|one| (&*one.name, one.value.as_deref()));
+    assert_eq!(told.collect::<Vec<_>>(), [("retention.ms", Some("604800000"))]);
+    assert!(ask(4, "0", None).configs.iter().any(|one| &*one.name == "num.partitions"));
+    assert_eq!(ask(2, "no", None).error_code, ErrorCode::UnknownTopicOrPartition.code());
+    assert_eq!(ask(4, "7", None).error_code, ErrorCode::InvalidRequest.code());
 }

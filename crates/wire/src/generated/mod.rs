@@ -18,6 +18,11 @@ pub mod list_groups;
 pub mod api_versions;
 pub mod create_topics;
 pub mod delete_topics;
+pub mod delete_records;
+pub mod offset_for_leader_epoch;
+pub mod describe_configs;
+pub mod delete_groups;
+pub mod describe_cluster;
 
 /// The APIs described here; the number is the API key on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,11 +60,21 @@ pub enum ApiKey {
     CreateTopics = 19,
     /// Topics to delete. Version 6 names them by id as well.
     DeleteTopics = 20,
+    /// Records given up from the beginning of a partition (KIP-107).
+    DeleteRecords = 21,
+    /// Where a leader epoch ended, so that a client notices lost records (KIP-320).
+    OffsetForLeaderEpoch = 23,
+    /// Settings of topics and of this broker.
+    DescribeConfigs = 32,
+    /// Groups without members, and their offsets, go.
+    DeleteGroups = 42,
+    /// The brokers there are, without topics (KIP-700).
+    DescribeCluster = 60,
 }
 
 impl ApiKey {
     /// All of them, in the order of their keys.
-    pub const ALL: [Self; 16] = [Self::Produce, Self::Fetch, Self::ListOffsets, Self::Metadata, Self::OffsetCommit, Self::OffsetFetch, Self::FindCoordinator, Self::JoinGroup, Self::Heartbeat, Self::LeaveGroup, Self::SyncGroup, Self::DescribeGroups, Self::ListGroups, Self::ApiVersions, Self::CreateTopics, Self::DeleteTopics];
+    pub const ALL: [Self; 21] = [Self::Produce, Self::Fetch, Self::ListOffsets, Self::Metadata, Self::OffsetCommit, Self::OffsetFetch, Self::FindCoordinator, Self::JoinGroup, Self::Heartbeat, Self::LeaveGroup, Self::SyncGroup, Self::DescribeGroups, Self::ListGroups, Self::ApiVersions, Self::CreateTopics, Self::DeleteTopics, Self::DeleteRecords, Self::OffsetForLeaderEpoch, Self::DescribeConfigs, Self::DeleteGroups, Self::DescribeCluster];
 
     /// The API's name.
     pub const fn name(self) -> &'static str {
@@ -80,6 +95,11 @@ impl ApiKey {
             Self::ApiVersions => "ApiVersions",
             Self::CreateTopics => "CreateTopics",
             Self::DeleteTopics => "DeleteTopics",
+            Self::DeleteRecords => "DeleteRecords",
+            Self::OffsetForLeaderEpoch => "OffsetForLeaderEpoch",
+            Self::DescribeConfigs => "DescribeConfigs",
+            Self::DeleteGroups => "DeleteGroups",
+            Self::DescribeCluster => "DescribeCluster",
         }
     }
 
@@ -102,6 +122,11 @@ impl ApiKey {
             Self::ApiVersions => 3,
             Self::CreateTopics => 5,
             Self::DeleteTopics => 4,
+            Self::DeleteRecords => 2,
+            Self::OffsetForLeaderEpoch => 4,
+            Self::DescribeConfigs => 4,
+            Self::DeleteGroups => 2,
+            Self::DescribeCluster => 0,
         }
     }
 
@@ -124,6 +149,11 @@ impl ApiKey {
             Self::ApiVersions => 0..=4,
             Self::CreateTopics => 2..=7,
             Self::DeleteTopics => 1..=6,
+            Self::DeleteRecords => 0..=2,
+            Self::OffsetForLeaderEpoch => 2..=4,
+            Self::DescribeConfigs => 1..=4,
+            Self::DeleteGroups => 0..=2,
+            Self::DescribeCluster => 0..=2,
         }
     }
 }

@@ -147,5 +147,10 @@ macro_rules! for_each_api {
         $check!(ApiVersionsRequest, ApiVersionsResponse, api_versions);
         $check!(CreateTopicsRequest, CreateTopicsResponse, create_topics);
         $check!(DeleteTopicsRequest, DeleteTopicsResponse, delete_topics);
+        $check!(DeleteRecordsRequest, DeleteRecordsResponse, delete_records);
+        $check!(OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, offset_for_leader_epoch);
+        $check!(DescribeConfigsRequest, DescribeConfigsResponse, describe_configs);
+        $check!(DeleteGroupsRequest, DeleteGroupsResponse, delete_groups);
+        $check!(DescribeClusterRequest, DescribeClusterResponse, describe_cluster);
     };
 }
