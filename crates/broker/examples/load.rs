@@ -7,7 +7,7 @@
 use std::error::Error;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Instant;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tidemill_commitlog::batch::{BatchBuilder, Record};
@@ -19,6 +19,7 @@ use tidemill_wire::produce::{
     PartitionProduceData, ProduceRequest, ProduceResponse, TopicProduceData,
 };
 use tidemill_wire::{Message, Reader, Request};
+use tidemill_world::World;
 
 /// Requests in flight.
 const WINDOW: usize = 5;
@@ -36,18 +37,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     socket.set_nodelay(true)?;
     create(&mut socket, &topic)?;
     let batch = batch(record_bytes, batch_records)?;
-    let started = Instant::now();
+    let world = World::real();
+    let clock = world.clock();
+    let started = clock.now();
     produce(&mut socket, &topic, &batch, batches)?;
-    report("produce", started, batch_records * batches, batch.len() * batches);
-    let started = Instant::now();
+    report("produce", clock.now().since(started), batch_records * batches, batch.len() * batches);
+    let started = clock.now();
     let read = fetch(&mut socket, &topic, (batch_records * batches) as i64)?;
-    report("fetch", started, batch_records * batches, read);
+    report("fetch", clock.now().since(started), batch_records * batches, read);
     Ok(())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
-fn report(what: &str, started: Instant, records: usize, bytes: usize) {
-    let seconds = started.elapsed().as_secs_f64();
+fn report(what: &str, took: Duration, records: usize, bytes: usize) {
+    let seconds = took.as_secs_f64();
     let (per_second, megabytes) = (records as f64 / seconds / 1e6, bytes as f64 / seconds / 1e6);
     println!("{what}: {per_second:.2} M records/s, {megabytes:.0} MB/s, {seconds:.2} s");
 }

@@ -194,13 +194,13 @@ fn offsets_may_be_kept_without_a_group_protocol() {
     assert_eq!(response.topics[0].partitions[0].error_code, 0);
     check_fetch(&mut client, id);
     let mut delete = || {
-        let request = DeleteGroupsRequest { groups_names: vec!["g".into()], ..Default::default() };
+        let request = DeleteGroupsRequest { groups_names: vec!["g".into()] };
         ErrorCode::from_code(client.call(&request, 2).results[0].error_code).unwrap()
     };
     assert_eq!(delete(), ErrorCode::None);
     assert_eq!(delete(), ErrorCode::GroupIdNotFound);
     enter(&mut client);
-    let request = DeleteGroupsRequest { groups_names: vec!["g".into()], ..Default::default() };
+    let request = DeleteGroupsRequest { groups_names: vec!["g".into()] };
     let error = client.call(&request, 2).results[0].error_code;
     assert_eq!(error, ErrorCode::NonEmptyGroup.code());
 }
