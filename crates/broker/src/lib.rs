@@ -10,9 +10,9 @@
 //!
 //! # Layout
 //!
-//! [`server`] accepts, [`connection`] turns a socket into frames and back, [`dispatch`] is the table of what is
-//! served, [`handlers`] has one file per API named by its key, [`errors`] is the only place that turns
-//! the log's errors into Kafka's. [`groups`] and [`fetch_session`] are plain state machines.
+//! `server` accepts, `connection` turns a socket into frames and back, `dispatch` is the table of what is
+//! served, `handlers` has one file per API named by its key, `errors` is the only place that turns
+//! the log's errors into Kafka's. `groups` and `fetch_session` are plain state machines.
 //!
 //! # The story
 //!
