@@ -179,12 +179,23 @@ pub(crate) async fn dispatch(
     (row.start)(call, reader, correlation_id).await
 }
 
-/// The table for `docs/kafka-compatibility.md`.
+/// The head of `docs/kafka-compatibility.md`.
+const PAGE_HEAD: &str = "\
+# Kafka compatibility
+
+What the broker serves, written from its dispatch table. Apache Kafka 4.3 is the measure: a version that is here is
+answered as Kafka answers it.
+
+Producers must be told `enable.idempotence=false`: producer ids are not handed out yet. Nor are there
+transactions, compaction, the consumer protocol of KIP-848, SASL or TLS.
+
+| API | key | versions | |
+|---|---|---|---|
+";
+
+/// The page `docs/kafka-compatibility.md`.
 pub fn compatibility_markdown() -> String {
-    let mut page = String::from(
-        "| API | key | versions | |\n\
-         |---|---|---|---|\n",
-    );
+    let mut page = PAGE_HEAD.to_owned();
     for row in TABLE {
         let (name, key) = (row.api.name(), row.api as i16);
         let _ = writeln!(page, "| {name} | {key} | {}-{} | {} |", row.oldest, row.newest, row.note);

@@ -15,6 +15,7 @@ fn every_row_is_described_and_in_order() {
 #[test]
 fn the_page_has_a_line_for_each_row() {
     let page = compatibility_markdown();
-    assert_eq!(page.lines().count(), TABLE.len() + 2);
+    let rows = page.lines().filter(|line| line.starts_with("| ")).count();
+    assert_eq!(rows, TABLE.len() + 1);
     assert!(page.contains("| Metadata | 3 | 0-13 | tells the address"));
 }
