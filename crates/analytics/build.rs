@@ -1,12 +1,13 @@
 //! Puts the built dashboard into the program.
 //!
-//! Takes `web/dist` at the root of the repository if it is there; else builds it with npm if both are there; else builds a
-//! program without the page, which says so when it starts. Each file is packed here, once, so that
+//! Takes `web/dist` at the root of the repository if it is there and no source is newer; else builds it with npm if both
+//! are there; else takes what there is: an older page, or none, and then the program says so when it starts. Each file is packed here, once, so that
 //! nothing is packed while it runs.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::SystemTime;
 
 fn main() {
     let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default());
@@ -18,7 +19,8 @@ fn main() {
     }
     println!("cargo::rerun-if-changed=build.rs");
     let dist = web.join("dist");
-    if !dist.join("index.html").is_file() {
+    let built = modified(&dist.join("index.html"));
+    if built.is_none() || newest(&web.join("src")) > built {
         build(&web);
     }
     let out = PathBuf::from(std::env::var("OUT_DIR").unwrap_or_default());
@@ -37,7 +39,11 @@ fn build(web: &Path) {
     if !web.join("package.json").is_file() {
         return;
     }
-    for arguments in [["ci", "--no-audit", "--no-fund"].as_slice(), &["run", "build"]] {
+    let mut steps: Vec<&[&str]> = vec![&["run", "build"]];
+    if !web.join("node_modules").is_dir() {
+        steps.insert(0, &["ci", "--no-audit", "--no-fund"]);
+    }
+    for arguments in steps {
         match Command::new("npm").args(arguments).current_dir(web).output() {
             Ok(output) if output.status.success() => {}
             Ok(output) => {
@@ -58,6 +64,17 @@ fn build(web: &Path) {
             }
         }
     }
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    std::fs::metadata(path).and_then(|found| found.modified()).ok()
+}
+
+/// When the newest file below a folder was changed.
+fn newest(folder: &Path) -> Option<SystemTime> {
+    let mut files = Vec::new();
+    collect(folder, folder, &mut files);
+    files.iter().filter_map(|(_, path)| modified(path)).max()
 }
 
 /// All files below a folder, with their paths inside it.

@@ -130,7 +130,7 @@ pub struct Gauges {
     /// Hits in the log that the views have not counted yet.
     pub lag_hits: i64,
     /// Open connections.
-    pub connections: usize,
+    pub connections: u32,
     /// Sites with hits.
     pub sites: usize,
     /// Roots on their way through the topology.

@@ -11,56 +11,31 @@
 //! * The raw events are written once: what the topic `events` has is learned from its end ([`written`]).
 //! * Everything is one task a component, so that the engine runs it as one chain of calls.
 
-use std::sync::{Arc, RwLock};
-
-use tidemill_commitlog::{Log, Partition};
 use tidemill_connect::{LOG_FIELDS, LogSpout, Start};
 use tidemill_engine::{BuildError, Topology, TopologyBuilder};
 
 use crate::bounds::IN_FLIGHT_MAX;
-use crate::import::Sources;
 use crate::intake::{HITS, METADATA};
-use crate::metrics::Metrics;
-use crate::views::Views;
 
 mod enrich_bolt;
 mod events_sink;
 pub mod fact;
 pub mod progress;
 mod views_bolt;
+pub mod works;
 pub mod written;
 
 use enrich_bolt::EnrichBolt;
 use events_sink::EventsSink;
 use fact::FACT_FIELDS;
-use progress::Progress;
 use views_bolt::ViewsBolt;
-use written::Written;
+pub use works::Works;
 
 /// The name the topology runs under.
 pub const NAME: &str = "analytics";
 /// How long a bolt may hold a tuple. The events sink holds them while the disk is full, which may be long, and tries
 /// again itself; replaying them would gain nothing.
 const MESSAGE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
-
-/// What the topology works on.
-#[derive(Clone)]
-pub struct Works {
-    /// The log that it reads.
-    pub log: Log,
-    /// The partition that raw events go to.
-    pub events: Partition,
-    /// The answers.
-    pub views: Arc<RwLock<Views>>,
-    /// How far each import has come.
-    pub sources: Sources,
-    /// How far the views have come.
-    pub progress: Arc<Progress>,
-    /// What the topic `events` has already.
-    pub written: Written,
-    /// Counts.
-    pub metrics: Arc<Metrics>,
-}
 
 /// Declares the topology.
 ///

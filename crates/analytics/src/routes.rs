@@ -94,12 +94,12 @@ impl Desk {
         reply::json(status, &body)
     }
 
-    fn metrics(&self, _: &Peer) -> Reply {
+    fn metrics(&self, peer: &Peer) -> Reply {
         self.collector.metrics.streams.store(self.live.streams() as u64, Ordering::Relaxed);
         let sites = self.api.views.read().map_or(0, |views| views.sites().len());
         let gauges = Gauges {
             lag_hits: self.lag(),
-            connections: 0,
+            connections: peer.connections.load(Ordering::Relaxed),
             sites,
             in_flight: self.running.stats().pending(),
         };

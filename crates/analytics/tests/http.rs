@@ -262,6 +262,32 @@ async fn who_asks_not_to_be_told_apart_is_a_view_and_no_visitor() {
     house.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_refuses_hits_and_takes_them_again_when_there_is_room() {
+    let house = House::start("full-disk").await;
+    assert_eq!(house.get(&page("a"), &[]).await.status, 200);
+    house.caught_up().await;
+    house.fill_disk(true);
+    let refused = house.get(&page("b"), &[]).await;
+    assert_eq!((refused.status, refused.header("retry-after")), (503, "1"));
+    assert_eq!(refused.header("x-tidemill-dropped"), "log-refused");
+    let batch = br#"{"events":[{"idsite":"news","url":"https://example.com/b"}]}"#;
+    assert_eq!(house.send("POST", "/mobileproxy", &[], batch).await.status, 503);
+    let meta = br#"{"apikey":"news","metadata":{"canonical_url":"https://example.com/b"}}"#;
+    assert_eq!(house.send("POST", "/v2/metadata/posts", &[], meta).await.status, 503);
+    let import = house.upload("/v1/import?site=example.com", LOG.as_bytes()).await;
+    assert!(import["error"].as_str().unwrap().contains("import it again"), "{import}");
+    house.fill_disk(false);
+    let c = house.get(&page("c"), &[]).await;
+    assert_eq!(c.status, 200);
+    house.caught_up().await;
+    let posts = house.get("/v2/analytics/posts?apikey=news", &[]).await.json();
+    let urls: Vec<_> =
+        posts["data"].as_array().unwrap().iter().map(|row| row["url"].as_str().unwrap()).collect();
+    assert_eq!(urls, ["https://example.com/a", "https://example.com/c"]);
+    house.stop().await;
+}
+
 /// Everything the API shows of a site, without times of the question.
 async fn picture(house: &House, site: &str) -> Vec<Value> {
     let mut all = Vec::new();

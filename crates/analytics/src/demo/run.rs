@@ -32,24 +32,24 @@ pub struct DemoOptions {
     pub title: String,
     /// What everything is drawn from.
     pub seed: u64,
-    /// How many hours of the past are filled.
+    /// How many hours of the past are filled, if the next bound allows.
     pub hours_back: u32,
-    /// At most this many hits of the past are made; the rate follows from it.
+    /// At most this many hits of the past are made; the past is shortened to fit.
     pub hits_back_max: u32,
     /// Hits a second at the busiest time.
     pub peak_per_s: f64,
 }
 
 impl Default for DemoOptions {
-    /// "The Daily Tide", six hours back with at most 200,000 hits, about ten hits a second.
+    /// "The Daily Tide", nine hours back with at most 100,000 hits, some eight hits a second and more in bursts.
     fn default() -> Self {
         Self {
             site: "newsroom".to_owned(),
             title: "The Daily Tide".to_owned(),
             seed: 1_884,
-            hours_back: 6,
-            hits_back_max: 200_000,
-            peak_per_s: 10.0,
+            hours_back: 9,
+            hits_back_max: 100_000,
+            peak_per_s: 8.0,
         }
     }
 }
@@ -90,11 +90,16 @@ impl Demo {
         let known_ms = analytics
             .with_views(|views| views.site(&options.site).map_or(i64::MIN, |site| site.last_ms));
         let from_ms = known_ms.saturating_add(1).clamp(now_ms - back_ms, now_ms);
+        let mut traffic =
+            Traffic::new(&options.site, options.seed, from_ms, now_ms, options.peak_per_s);
+        // Room is left for the hits that chance adds.
+        let from_ms = traffic.start_for(options.hits_back_max / 10 * 9, now_ms);
+        traffic.skip_to(from_ms);
         let newsroom = Newsroom {
             intake: analytics.importer().intake.clone(),
             metadata: analytics.metadata().clone(),
             metrics: std::sync::Arc::clone(&analytics.importer().metrics),
-            traffic: Traffic::new(&options.site, options.seed, from_ms, now_ms, options.peak_per_s),
+            traffic,
             told_slot: (from_ms - READ_FOR_MS).div_euclid(SLOT_MS) - 1,
             options,
         };
@@ -207,7 +212,7 @@ impl Newsroom {
             }
             let now_ms = world.clock().wall_ms();
             if now_ms - at_ms > CATCH_UP_MS_MAX {
-                self.traffic.advance(now_ms - CATCH_UP_MS_MAX, |_| {});
+                self.traffic.skip_to(now_ms - CATCH_UP_MS_MAX);
             }
             if let Err(error) = self.step(now_ms).await {
                 tracing::warn!(%error, "the demo goes on without these hits");

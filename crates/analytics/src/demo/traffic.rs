@@ -18,7 +18,7 @@ const MACHINES_PER_MILLE: u64 = 35;
 /// Of a thousand views this many come from another page of the newsroom.
 const INTERNAL_PER_MILLE: u64 = 230;
 /// People who come on one day; some come again and again.
-const PEOPLE: u64 = 60_000;
+const PEOPLE: u64 = 20_000;
 /// Heartbeats that a view makes on average, for the rate.
 const HEARTBEATS_PER_VIEW: f64 = 2.2;
 /// Heartbeats come after this many seconds of reading and then ever less often, up to the longest interval.
@@ -88,6 +88,30 @@ impl Traffic {
             posts_at_ms: i64::MIN,
             reading: BinaryHeap::new(),
         }
+    }
+
+    /// The time from which on at most so many hits are to be expected up to `to_ms`; not before the time
+    /// that the traffic starts at.
+    pub fn start_for(&self, hits_max: u32, to_ms: i64) -> i64 {
+        let mut left = f64::from(hits_max);
+        let mut probe =
+            Self::new(&self.site, self.seed, self.at_ms, self.late_morning_ms, self.peak_per_s);
+        let mut at_ms = to_ms;
+        while at_ms > self.at_ms {
+            probe.at_ms = at_ms - MINUTE_MS;
+            probe.look_at_posts();
+            left -= probe.rate() * 60.0;
+            if left < 0.0 {
+                return at_ms;
+            }
+            at_ms = probe.at_ms;
+        }
+        self.at_ms
+    }
+
+    /// Goes to a time without making the hits before it.
+    pub fn skip_to(&mut self, at_ms: i64) {
+        self.at_ms = self.at_ms.max(at_ms);
     }
 
     /// Calls `take` with the hits up to a time, in order.
@@ -185,13 +209,13 @@ impl Traffic {
         self.posts.last().map(|(post, _)| post)
     }
 
-    /// A person of the day. The square makes some come often and many once.
+    /// A person of the day. The cube makes some come often and many once.
     fn visitor(&mut self, at_ms: i64, user_agent: &str) -> u64 {
         let share = self.random.unit();
         #[expect(clippy::cast_precision_loss, reason = "a small number")]
         #[expect(clippy::cast_possible_truncation, reason = "below the number of people")]
-        #[expect(clippy::cast_sign_loss, reason = "a square is not negative")]
-        let person = (share * share * PEOPLE as f64) as u64;
+        #[expect(clippy::cast_sign_loss, reason = "a cube is not negative")]
+        let person = (share * share * share * PEOPLE as f64) as u64;
         let day = at_ms.div_euclid(DAY_MS).cast_unsigned();
         let browser = user_agent.len() as u64;
         SeededRandom::new(self.seed ^ day << 40 ^ person << 8 ^ browser).next_u64().max(1)

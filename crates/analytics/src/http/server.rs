@@ -39,6 +39,8 @@ pub struct Peer {
     pub activity: Arc<Activity>,
     /// The server's seconds.
     pub seconds: Seconds,
+    /// How many connections are open.
+    pub connections: Arc<AtomicU32>,
 }
 
 /// Answers requests.
@@ -68,6 +70,7 @@ impl std::fmt::Debug for Server {
 #[derive(Debug, Default)]
 struct Connections {
     next: AtomicU64,
+    count: Arc<AtomicU32>,
     open: Mutex<BTreeMap<u64, Open>>,
 }
 
@@ -204,10 +207,12 @@ impl<S: Service> Accept<S> {
             address: peer.ip(),
             activity: Arc::clone(&activity),
             seconds: Arc::clone(&self.seconds),
+            connections: Arc::clone(&self.connections.count),
         };
         let number = self.connections.next.fetch_add(1, Ordering::Relaxed);
         let leave = Leave { number, connections: Arc::clone(&self.connections) };
         let serve = serve(stream, peer, Arc::clone(&self.service), self.closed.clone());
+        self.connections.count.fetch_add(1, Ordering::Relaxed);
         self.connections.lock().insert(number, Open { activity, task: None });
         let task = tokio::spawn(async move {
             let _leave = leave;
@@ -228,6 +233,7 @@ struct Leave {
 impl Drop for Leave {
     fn drop(&mut self) {
         self.connections.lock().remove(&self.number);
+        self.connections.count.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -6,8 +6,8 @@ use tidemill_engine::{
     BoltOutput, ComponentError, Done, DynBolt, StreamIndex, TaskContext, TupleRef, Value,
 };
 
-use super::Works;
 use super::fact::{nothing, values};
+use super::works::Works;
 use super::written::Written;
 use crate::enrich::{Enricher, Fact};
 use crate::event;

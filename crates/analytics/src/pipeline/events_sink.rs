@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tidemill_commitlog::batch::{BatchBuilder, Record};
+use tidemill_commitlog::batch::{BatchBuilder, Compression, Record};
 use tidemill_commitlog::{Acks, AppendError, Partition};
 use tidemill_engine::{Anchor, BoltOutput, ComponentError, Done, DynBolt, TaskContext, TupleRef};
 use tidemill_world::Wake;
 
-use super::Works;
+use super::works::Works;
 use super::written::{OFFSET_HEADER, PARTITION_HEADER};
 use crate::intake::BATCH_BYTES_MAX;
 use crate::metrics::Metrics;
@@ -46,7 +46,8 @@ impl EventsSink {
             events: works.events.clone(),
             metrics: Arc::clone(&works.metrics),
             wake: Wake::new(),
-            builder: BatchBuilder::new(BATCH_BYTES_MAX),
+            // An event is a kilobyte of field names that all others have too.
+            builder: BatchBuilder::new(BATCH_BYTES_MAX).compression(Compression::Lz4),
             anchors: Vec::new(),
             waiting: VecDeque::new(),
             under_way: false,

@@ -4,9 +4,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tidemill_engine::{Anchor, BoltOutput, ComponentError, Done, DynBolt, TupleRef};
 
-use super::Works;
 use super::fact::read;
 use super::progress::Progress;
+use super::works::Works;
 use crate::enrich::Fact;
 use crate::metadata::{Origin, PostMeta, Record};
 use crate::metrics::Metrics;

@@ -12,8 +12,12 @@
     reason = "each test file has its own copy and uses some of it"
 )]
 
+mod disk;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -22,6 +26,9 @@ use tidemill_commitlog::batch::records;
 use tidemill_commitlog::{Log, LogConfig};
 use tidemill_engine::{Engine, EngineConfig};
 use tidemill_world::World;
+use tidemill_world::clock::RealClock;
+use tidemill_world::random::RealRandom;
+use tidemill_world::threads::RealThreads;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -37,6 +44,7 @@ pub struct House {
     pub log: Log,
     engine: Engine,
     pub analytics: Analytics,
+    full: Arc<AtomicBool>,
 }
 
 impl House {
@@ -50,7 +58,10 @@ impl House {
     }
 
     async fn open(folder: PathBuf) -> Self {
-        let world = World::real();
+        let full = Arc::new(AtomicBool::new(false));
+        let disk = Arc::new(disk::Filling::new(Arc::clone(&full)));
+        let (clock, random) = (Arc::new(RealClock::new()), Arc::new(RealRandom::default()));
+        let world = World::from_parts(clock, disk, random, Arc::new(RealThreads));
         let log = Log::open(world.clone(), LogConfig::new(folder.join("log"))).unwrap();
         let engine = Engine::start(world.clone(), EngineConfig { workers: Some(1) }).unwrap();
         let guarded = SiteConfig {
@@ -66,7 +77,7 @@ impl House {
             ..AnalyticsConfig::new(&folder)
         };
         let analytics = Analytics::start(log.clone(), &engine, world, config).await.unwrap();
-        Self { folder, log, engine, analytics }
+        Self { folder, log, engine, analytics, full }
     }
 
     async fn close(self) -> PathBuf {
@@ -91,6 +102,11 @@ impl House {
     pub async fn stop(self) {
         let folder = self.close().await;
         let _ = std::fs::remove_dir_all(folder);
+    }
+
+    /// Fills the disk, or makes room on it again.
+    pub fn fill_disk(&self, full: bool) {
+        self.full.store(full, Ordering::SeqCst);
     }
 
     /// Waits until the views have all that is in the log.

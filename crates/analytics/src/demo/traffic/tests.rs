@@ -62,3 +62,18 @@ fn mornings_are_quieter_than_noon() {
     let late = all.iter().filter(|hit| hit.at_ms >= NOW - HOUR_MS).count();
     assert!(late > 2 * early, "{early} in the first hour, {late} in the last");
 }
+
+#[test]
+fn the_past_is_shortened_to_fit_its_bound() {
+    let mut traffic = Traffic::new("news", 7, NOW - 9 * HOUR_MS, NOW, 10.0);
+    let start_ms = traffic.start_for(20_000, NOW);
+    assert!(start_ms > NOW - 2 * HOUR_MS && start_ms < NOW);
+    traffic.skip_to(start_ms);
+    let mut count = 0;
+    traffic.advance(NOW, |_| count += 1);
+    assert!((12_000..=24_000).contains(&count), "{count}");
+    assert_eq!(
+        Traffic::new("news", 7, NOW - HOUR_MS, NOW, 1.0).start_for(u32::MAX, NOW),
+        NOW - HOUR_MS
+    );
+}
