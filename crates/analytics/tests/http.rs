@@ -268,14 +268,21 @@ async fn a_full_disk_refuses_hits_and_takes_them_again_when_there_is_room() {
     assert_eq!(house.get(&page("a"), &[]).await.status, 200);
     house.caught_up().await;
     house.fill_disk(true);
-    let refused = house.get(&page("b"), &[]).await;
+    // Each is larger than what is left of the file's last block.
+    let long = "x".repeat(6_000);
+    let refused = house.get(&format!("{}&data={long}", page("b")), &[]).await;
     assert_eq!((refused.status, refused.header("retry-after")), (503, "1"));
     assert_eq!(refused.header("x-tidemill-dropped"), "log-refused");
-    let batch = br#"{"events":[{"idsite":"news","url":"https://example.com/b"}]}"#;
-    assert_eq!(house.send("POST", "/mobileproxy", &[], batch).await.status, 503);
-    let meta = br#"{"apikey":"news","metadata":{"canonical_url":"https://example.com/b"}}"#;
-    assert_eq!(house.send("POST", "/v2/metadata/posts", &[], meta).await.status, 503);
-    let import = house.upload("/v1/import?site=example.com", LOG.as_bytes()).await;
+    let batch =
+        json!({"events": [{"idsite": "news", "url": "https://example.com/b", "data": long}]})
+            .to_string();
+    assert_eq!(house.send("POST", "/mobileproxy", &[], batch.as_bytes()).await.status, 503);
+    let meta = json!({"apikey": "news", "metadata": {"canonical_url": "https://example.com/b", "title": long}});
+    assert_eq!(
+        house.send("POST", "/v2/metadata/posts", &[], meta.to_string().as_bytes()).await.status,
+        503
+    );
+    let import = house.upload("/v1/import?site=example.com", LOG.repeat(10).as_bytes()).await;
     assert!(import["error"].as_str().unwrap().contains("import it again"), "{import}");
     house.fill_disk(false);
     let c = house.get(&page("c"), &[]).await;
