@@ -43,6 +43,8 @@ const WORDS: &[&str] = &[
     "apachebench",
     "feed",
     "rss",
+    "liferea",
+    "reeder/",
     "reader",
     "aggregator",
     "validator",

@@ -20,7 +20,7 @@ const INTERNAL_PER_MILLE: u64 = 230;
 /// People who come on one day; some come again and again.
 const PEOPLE: u64 = 20_000;
 /// Heartbeats that a view makes on average, for the rate.
-const HEARTBEATS_PER_VIEW: f64 = 2.2;
+const HEARTBEATS_PER_VIEW: f64 = 2.7;
 /// Heartbeats come after this many seconds of reading and then ever less often, up to the longest interval.
 const FIRST_HEARTBEATS_S: [u32; 5] = [10, 15, 30, 60, 120];
 

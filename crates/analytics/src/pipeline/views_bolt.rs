@@ -13,14 +13,12 @@ use crate::metrics::Metrics;
 use crate::views::offsets::Offsets;
 use crate::views::{Applied, Views};
 
-/// Facts that are gathered at most before the lock is taken, so that a long batch does not delay what is seen.
-const GATHERED_MAX: usize = 4_096;
-
 /// Writes facts and metadata into the views.
 pub(super) struct ViewsBolt {
     views: Arc<RwLock<Views>>,
     progress: Arc<Progress>,
     metrics: Arc<Metrics>,
+    /// What came in this batch; the hits in flight bound it.
     gathered: Vec<Item>,
     anchors: Vec<Anchor>,
     /// Metadata that is in the views.
@@ -103,9 +101,6 @@ impl DynBolt for ViewsBolt {
             self.gathered.push(Item::Fact(read(tuple).into_owned()));
         }
         self.anchors.push(out.defer());
-        if self.gathered.len() >= GATHERED_MAX {
-            self.end_of_batch(out)?;
-        }
         Ok(Done::Defer)
     }
 
