@@ -420,7 +420,11 @@ async fn the_live_stream_sends_the_state_and_what_changes() {
     );
     assert_eq!(first["post"]["views"], 1);
     house.get(&page("a"), &[("User-Agent", &format!("{PERSON} other"))]).await;
-    let second = stream.state().await;
+    // A new minute may bring a state of its own in between.
+    let mut second = stream.state().await;
+    while second["totals"]["views"] == 1 {
+        second = stream.state().await;
+    }
     assert_eq!((&second["totals"]["views"], &second["post"]["visitors"]), (&json!(2), &json!(2)));
     assert!(second["seq"].as_u64() > Some(1));
     // There is room for two streams in this house.
