@@ -10,6 +10,7 @@ mod error;
 mod house;
 mod kafka;
 mod output;
+mod rejects;
 
 use std::process::ExitCode;
 

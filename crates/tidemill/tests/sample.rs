@@ -30,11 +30,11 @@ fn expected() -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn import(up: &Up) -> String {
+fn import(more: &[&str]) -> String {
     let log = root("examples/data/access.log.gz");
-    let http = format!("http://{}", up.http);
     let output = Command::new(TIDEMILL)
-        .args(["import", "access-log", &log, "--site", SITE, "--http", &http])
+        .args(["import", "access-log", &log, "--site", SITE])
+        .args(more)
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -122,12 +122,27 @@ fn the_sample_gives_what_python_computes_and_twice_gives_the_same() {
     let expected = expected();
     let folder = Folder::new("sample");
     let up = Up::start(&folder.path, &[]);
-    let said = import(&up);
+    let http = format!("http://{}", up.http);
+    let said = import(&["--http", &http]);
     assert!(said.contains("1 malformed"), "{said}");
     check(&up, &expected);
-    import(&up);
+    let said = import(&["--http", &http]);
+    assert!(said.contains(" 0 page views stored"), "{said}");
     check(&up, &expected);
     drop(up);
     // The views are gone with the process; the log is not.
     check(&Up::start(&folder.path, &[]), &expected);
+}
+
+#[test]
+fn a_folder_that_nobody_has_open_takes_an_import_too() {
+    let folder = Folder::new("sample-alone");
+    let data = folder.path.to_str().unwrap();
+    let rejects = folder.path.join("rejects.log");
+    let said = import(&["--data", data, "--rejects", rejects.to_str().unwrap()]);
+    assert!(said.contains("1 malformed"), "{said}");
+    let kept = std::fs::read_to_string(&rejects).unwrap();
+    assert_eq!(kept.lines().count(), 1, "{kept}");
+    assert!(kept.contains("configlib.py"), "{kept}");
+    check(&Up::start(&folder.path, &[]), &expected());
 }

@@ -4,8 +4,8 @@
 //! opens the data folder itself for as long as it takes.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -17,6 +17,7 @@ use tidemill_world::{Wake, World};
 use crate::connection::{DATA_DEFAULT, Running, not_running};
 use crate::error::CliError;
 use crate::house::{House, Plan, runtime};
+use crate::rejects::Rejects;
 
 /// How often a followed file is looked at for more.
 const FOLLOW_EVERY: Duration = Duration::from_millis(200);
@@ -94,26 +95,20 @@ fn upload(log: &AccessLog, http: &str) -> Result<(), CliError> {
         .build()
         .content_type("application/octet-stream")
         .query("site", &log.site);
-    for (name, wanted) in [("all_requests", log.all_requests), ("rejects", log.rejects.is_some())] {
-        if wanted {
-            request = request.query(name, "1");
-        }
+    if log.all_requests {
+        request = request.query("all_requests", "1");
     }
     let sent = request.send(ureq::SendBody::from_reader(&mut source));
-    source.bar.finish_and_clear();
+    source.finish()?;
     let mut response = sent.map_err(|error| match error {
         ureq::Error::Io(error) => not_running(http, &error),
         other => CliError::failed("the import broke off", other),
     })?;
-    let mut rejects = log.rejects.as_deref().map(Rejects::create).transpose()?;
     let lines = BufReader::new(response.body_mut().as_reader());
     for line in lines.lines() {
         let line = line.map_err(|error| CliError::failed("the import broke off", error))?;
         let value: Value = serde_json::from_str(&line)
             .map_err(|error| CliError::failed(format!("{http} answered"), error))?;
-        if let (Some(rejects), Some(text)) = (&mut rejects, value["reject"].as_str()) {
-            rejects.write(text)?;
-        }
         if let Some(message) = value["error"].as_str().or(value["message"].as_str()) {
             return Err(CliError::failed("the import was refused", message));
         }
@@ -145,37 +140,20 @@ fn report(report: &Value, log: &AccessLog) {
     }
 }
 
-/// The file of the lines that were not understood.
-struct Rejects {
-    file: io::BufWriter<File>,
-    path: PathBuf,
-}
-
-impl Rejects {
-    fn create(path: &Path) -> Result<Self, CliError> {
-        let file = File::create(path)
-            .map_err(|error| CliError::failed(format!("rejects {}", path.display()), error))?;
-        Ok(Self { file: io::BufWriter::new(file), path: path.to_path_buf() })
-    }
-
-    fn write(&mut self, line: &str) -> Result<(), CliError> {
-        writeln!(self.file, "{line}")
-            .and_then(|()| self.file.flush())
-            .map_err(|error| CliError::failed(format!("rejects {}", self.path.display()), error))
-    }
-}
-
 /// The log on its way out, with a bar on a terminal.
 struct Source {
     input: Box<dyn Read>,
     bar: ProgressBar,
     follow: bool,
+    rejects: Option<Rejects>,
 }
 
 impl Source {
     fn open(log: &AccessLog) -> Result<Self, CliError> {
+        let rejects = log.rejects.as_deref().map(Rejects::create).transpose()?;
         if log.file.as_os_str() == "-" {
-            return Ok(Self { input: Box::new(io::stdin()), bar: spinner(), follow: false });
+            let input = Box::new(io::stdin());
+            return Ok(Self { input, bar: spinner(), follow: false, rejects });
         }
         let file = File::open(&log.file).map_err(|error| {
             let what = format!("cannot read {}", log.file.display());
@@ -187,7 +165,13 @@ impl Source {
         })?;
         let bytes = file.metadata().map(|metadata| metadata.len()).unwrap_or(0);
         let bar = if log.follow { spinner() } else { bar(bytes) };
-        Ok(Self { input: Box::new(file), bar, follow: log.follow })
+        Ok(Self { input: Box::new(file), bar, follow: log.follow, rejects })
+    }
+
+    fn finish(self) -> Result<(), CliError> {
+        self.bar.finish_and_clear();
+        let finished = self.rejects.map_or(Ok(()), Rejects::finish);
+        finished.map_err(|error| CliError::failed("the rejects were not kept", error))
     }
 }
 
@@ -196,6 +180,9 @@ impl Read for Source {
         loop {
             let read = self.input.read(buffer)?;
             self.bar.inc(read as u64);
+            if let Some(rejects) = &mut self.rejects {
+                rejects.pass(&buffer[..read])?;
+            }
             if read > 0 || !self.follow {
                 return Ok(read);
             }
