@@ -27,7 +27,13 @@ pub(crate) type Shared = Arc<Mutex<Account>>;
 impl Account {
     /// An account of the roots below `roots`.
     pub(crate) fn new(roots: usize) -> Shared {
-        Arc::new(Mutex::new(Self { acked: vec![0; roots], failed: vec![0; roots] }))
+        // Written to once, so that the system gives the memory now and what grows later is the engine's.
+        let touched = || {
+            let mut ends = std::hint::black_box(vec![1; roots]);
+            ends.fill(0);
+            ends
+        };
+        Arc::new(Mutex::new(Self { acked: touched(), failed: touched() }))
     }
 
     /// Roots acked once, roots given up once, and all others, which must be none.
