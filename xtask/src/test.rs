@@ -150,6 +150,9 @@ fn kafka_clients(
     if wanted("kcat") {
         let script = clients.join("kcat.sh").to_string_lossy().into_owned();
         tally.runner("kcat", tee(&mut command(root, "bash", &[&script, &server.kafka])));
+        let script = "crates/tidemill/tests/clients/kcat_to_views.sh";
+        let arguments = [script, &server.kafka, &server.http];
+        tally.runner("kcat to views", tee(&mut command(root, "bash", &arguments)));
     }
     if wanted("kafka-python") {
         let python = tools.kafka_python.to_string_lossy().into_owned();
