@@ -138,10 +138,11 @@ impl Desk {
         let end = self.importer.intake.partition().high_watermark();
         self.api.progress.wait_hits(end, &*self.importer.clock, PATIENCE).await;
         let source = Some(text("source")).filter(|source| !source.is_empty());
-        let all_requests = matches!(text("all_requests").as_str(), "1" | "true");
+        let is_set = |name: &str| matches!(text(name).as_str(), "1" | "true");
+        let (all_requests, growing) = (is_set("all_requests"), is_set("growing"));
         upload(
             self.importer.clone(),
-            ImportOptions { site, all_requests, source },
+            ImportOptions { site, all_requests, growing, source },
             body,
             peer,
             mark,

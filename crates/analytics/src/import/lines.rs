@@ -73,9 +73,11 @@ impl<'a> Lines<'a> {
         Ok(())
     }
 
-    /// At least this many bytes from the start, or all there are.
-    pub(super) fn start(&mut self, bytes: usize) -> io::Result<&[u8]> {
-        while self.held.len() < bytes && !self.ended {
+    /// At least this many bytes from the start, or all there are. Of a log that is still `growing`, its first
+    /// line will do: nobody knows when more comes.
+    pub(super) fn start(&mut self, bytes: usize, growing: bool) -> io::Result<&[u8]> {
+        let is_enough = |held: &[u8]| held.len() >= bytes || (growing && held.contains(&b'\n'));
+        while !is_enough(&self.held) && !self.ended {
             self.fill()?;
         }
         Ok(self.held.get(..bytes.min(self.held.len())).unwrap_or_default())

@@ -51,6 +51,8 @@ pub struct ImportOptions {
     pub site: String,
     /// Whether every request counts as a page view, also assets, errors and other methods.
     pub all_requests: bool,
+    /// Whether the log is still being written, so that its lines count as they come.
+    pub growing: bool,
     /// The source's name; `None` finds it from how the file starts.
     pub source: Option<String>,
 }
@@ -72,7 +74,7 @@ pub fn access_log<'w>(
         return Err(ImportError::Site(options.site.chars().take(200).collect()));
     }
     let mut lines = Lines::new(input).map_err(ImportError::Read)?;
-    let start = lines.start(START_BYTES).map_err(ImportError::Read)?;
+    let start = lines.start(START_BYTES, options.growing).map_err(ImportError::Read)?;
     let source = match &options.source {
         Some(name) => format!("{}:{name}", options.site),
         None => importer.sources.identify(&options.site, start),

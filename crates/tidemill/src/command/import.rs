@@ -95,8 +95,10 @@ fn upload(log: &AccessLog, http: &str) -> Result<(), CliError> {
         .build()
         .content_type("application/octet-stream")
         .query("site", &log.site);
-    if log.all_requests {
-        request = request.query("all_requests", "1");
+    for (name, is_set) in [("all_requests", log.all_requests), ("growing", log.follow)] {
+        if is_set {
+            request = request.query(name, "1");
+        }
     }
     let sent = request.send(ureq::SendBody::from_reader(&mut source));
     source.finish()?;
