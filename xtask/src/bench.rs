@@ -14,11 +14,11 @@ use crate::test::scratch;
 /// Runs of each benchmark.
 const RUNS: usize = 5;
 
-/// Name, package and example of each benchmark that is a program of its own.
-const PROGRAMS: &[(&str, &str, &str)] = &[
-    ("log", "tidemill-commitlog", "append_bench"),
-    ("engine", "tidemill-engine", "wordcount_bench"),
-    ("pixel", "tidemill", "pixel_bench"),
+/// Name, package, example and arguments of each benchmark that is a program of its own.
+const PROGRAMS: &[(&str, &str, &str, &[&str])] = &[
+    ("log", "tidemill-commitlog", "append_bench", &["--rounds", "1"]),
+    ("engine", "tidemill-engine", "wordcount_bench", &[]),
+    ("pixel", "tidemill", "pixel_bench", &[]),
 ];
 
 /// One figure over its runs.
@@ -48,11 +48,11 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
         run_command(&mut command(root, "cargo", &build))?;
         report("start", &start(root)?, &machine, as_json);
     }
-    for (name, package, example) in PROGRAMS.iter().filter(|(name, ..)| wanted(name)) {
+    for (name, package, example, options) in PROGRAMS.iter().filter(|(name, ..)| wanted(name)) {
         let build =
             ["build", "--release", "--quiet", "--package", package, "--bins", "--example", example];
         run_command(&mut command(root, "cargo", &build))?;
-        report(name, &program(root, example)?, &machine, as_json);
+        report(name, &program(root, example, options)?, &machine, as_json);
     }
     Ok(())
 }
@@ -61,11 +61,11 @@ fn known(name: &str) -> bool {
     PROGRAMS.iter().any(|program| program.0 == name)
 }
 
-fn program(root: &Path, example: &str) -> Result<BTreeMap<String, Figure>> {
+fn program(root: &Path, example: &str, options: &[&str]) -> Result<BTreeMap<String, Figure>> {
     let path = root.join("target/release/examples").join(example).to_string_lossy().into_owned();
     let mut figures = BTreeMap::new();
     for _ in 0..RUNS {
-        let text = output(&mut command(root, &path, &[]))?;
+        let text = output(&mut command(root, &path, options))?;
         for line in text.lines().filter(|line| line.starts_with('{')) {
             let figure: Value = serde_json::from_str(line)
                 .map_err(|error| format!("{example} printed `{line}`: {error}"))?;

@@ -7,8 +7,8 @@
 //!
 //! Every caller gathers records into batches and keeps `outstanding-kib` of them under way, as a producer
 //! that does not wait for each answer. The disk is measured
-//! with direct writes of 1 MiB, each followed by a sync. The two alternate; one JSON line a figure, and at
-//! the end the medians: of the rates, and of each rate beside the disk's in the same round.
+//! with direct writes of 1 MiB, each followed by a sync. The two alternate; at the end one JSON line a figure: the
+//! medians of the rates, and of each rate beside the disk's in the same round.
 
 use std::error::Error;
 use std::io::Write;
@@ -57,48 +57,48 @@ impl Options {
     }
 }
 
+/// Bytes of the records that are measured.
+const RECORD_BYTES: [usize; 2] = [100, 1024];
 /// Batches that each caller has under way: one on the disk, one being written, two waiting.
 const BATCHES_UNDER_WAY: u64 = 4;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse()?;
     let mut out = std::io::stdout().lock();
-    let mut figures: [Vec<f64>; 3] = Default::default();
-    let mut shares: [Vec<f64>; 3] = Default::default();
+    let mut disk_rates = Vec::new();
+    let mut rates: [Vec<f64>; 2] = Default::default();
+    let mut shares: [Vec<f64>; 2] = Default::default();
     for _ in 0..options.rounds {
         let disk = measure_disk(&options)?;
-        writeln!(out, "{{\"what\":\"disk\",\"chunk_bytes\":1048576,\"mb_per_s\":{disk:.0}}}")?;
-        figures[0].push(disk);
-        for (place, record_bytes) in [(1, 100), (2, 1024)] {
+        disk_rates.push(disk);
+        for (place, record_bytes) in RECORD_BYTES.into_iter().enumerate() {
             let (records, seconds) = measure_log(&options, record_bytes)?;
-            let rate = records as f64 / seconds;
-            let mb = rate * record_bytes as f64 / 1e6;
-            writeln!(
-                out,
-                "{{\"what\":\"log\",\"record_bytes\":{record_bytes},\"mb_per_s\":{mb:.0},\"records_per_s\":{rate:.0}}}"
-            )?;
-            figures[place].push(mb);
+            let mb = records as f64 * record_bytes as f64 / 1e6 / seconds;
+            rates[place].push(mb);
             shares[place].push(mb / disk);
         }
     }
-    writeln!(out, "{}", measure_latency(&options)?)?;
-    let [disk, small, large] = figures.map(median);
-    let [_, small_share, large_share] = shares.map(median);
-    for (record_bytes, mb, share) in [(100, small, small_share), (1024, large, large_share)] {
-        writeln!(
-            out,
-            "{{\"what\":\"median\",\"record_bytes\":{record_bytes},\"callers\":{},\"outstanding_kib\":{},\"partitions\":{},\"mb_per_s\":{mb:.0},\"records_per_s\":{:.0},\"disk_mb_per_s\":{disk:.0},\"of_disk\":{share:.2}}}",
-            options.callers,
-            options.outstanding_kib,
-            options.partitions,
-            mb * 1e6 / f64::from(record_bytes),
-        )?;
+    figure(&mut out, "disk, 1 MiB write and sync", median(disk_rates), "MB/s")?;
+    for ((record_bytes, rates), shares) in RECORD_BYTES.into_iter().zip(rates).zip(shares) {
+        let mb = median(rates);
+        let name = format!("append synced, {record_bytes} B records");
+        figure(&mut out, &name, mb, "MB/s")?;
+        figure(&mut out, &name, mb * 1e6 / record_bytes as f64, "records/s")?;
+        figure(&mut out, &format!("{name}, of the disk"), median(shares), "")?;
     }
+    let (p50, p99) = measure_latency(&options)?;
+    figure(&mut out, "append synced, one at a time, p50", p50, "us")?;
+    figure(&mut out, "append synced, one at a time, p99", p99, "us")?;
     Ok(())
 }
 
+fn figure(out: &mut impl Write, name: &str, value: f64, unit: &str) -> std::io::Result<()> {
+    let name = if unit == "records/s" { format!("{name}, records") } else { name.to_owned() };
+    writeln!(out, "{{\"name\":\"{name}\",\"value\":{value:.3},\"unit\":\"{unit}\"}}")
+}
+
 /// Appends one record of 100 B at a time and waits for each: microseconds until it is synced.
-fn measure_latency(options: &Options) -> Result<String, Box<dyn Error>> {
+fn measure_latency(options: &Options) -> Result<(f64, f64), Box<dyn Error>> {
     let dir = options.dir.join("log");
     remove(&dir)?;
     let log = Log::open(World::real(), LogConfig::new(&dir))?;
@@ -118,12 +118,7 @@ fn measure_latency(options: &Options) -> Result<String, Box<dyn Error>> {
     remove(&dir)?;
     micros.sort_by(f64::total_cmp);
     let at = |part: usize| micros.get(micros.len() * part / 100).copied().unwrap_or(0.0);
-    Ok(format!(
-        "{{\"what\":\"one record at a time\",\"appends\":{},\"p50_us\":{:.0},\"p99_us\":{:.0}}}",
-        micros.len(),
-        at(50),
-        at(99)
-    ))
+    Ok((at(50), at(99)))
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
