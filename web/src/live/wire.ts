@@ -50,7 +50,8 @@ export interface Measures {
 }
 
 export interface Post extends Measures {
-  rank: number;
+  /** Null for a post that is not in the list. */
+  rank: number | null;
   /** Ranks gained or lost in the last minute; null when the post was not listed then. */
   move: number | null;
   url: string;

@@ -23,7 +23,7 @@ export function Detail({ post, window, sort, nowMs }: Props) {
   return (
     <>
       <p class="detail-sub">
-        <span>No. {post.rank} by {MEASURE_NAMES[sort]}</span>
+        {post.rank !== null && <span>No. {post.rank} by {MEASURE_NAMES[sort]}</span>}
         {link && (
           <a href={link} target="_blank" rel="noopener noreferrer nofollow">
             Open the page <Icon name="out" />
