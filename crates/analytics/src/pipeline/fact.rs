@@ -59,33 +59,45 @@ pub fn values<'a>(fact: &'a Fact<'_>) -> [Value<'a>; 16] {
     ]
 }
 
-/// The fact of a tuple. What is missing or of another type is empty: only our own bolt makes these.
+/// The fact of a tuple. What is missing or of another type is empty: only our own bolt makes these. The values are
+/// taken in one walk: each `get` by place would walk over those before it.
 pub fn read<'a>(tuple: &TupleRef<'a>) -> Fact<'a> {
-    let number = |at| tuple.get(at).as_i64().unwrap_or(0);
-    let text = |at| Cow::Borrowed(tuple.get(at).as_str().unwrap_or(""));
-    let flag = |at| tuple.get(at).as_bool().unwrap_or(false);
+    let mut values = tuple.values();
+    let mut next = || values.next().unwrap_or(Value::Null);
     Fact {
-        partition: number(0),
-        offset: number(1),
-        at_ms: number(2),
-        site: text(3),
-        post: text(4),
-        action: match number(5) {
+        partition: number(next()),
+        offset: number(next()),
+        at_ms: number(next()),
+        site: text(next()),
+        post: text(next()),
+        action: match number(next()) {
             0 => Action::PageView,
             1 => Action::Heartbeat,
             _ => Action::Other,
         },
-        bot: flag(6),
-        generated: flag(7),
-        class: Class::by_number(number(8)),
-        domain: text(9),
-        device: Device::by_number(number(10)),
-        visitor: number(11).cast_unsigned(),
-        title: text(12),
-        engaged_s: tuple.get(13).as_f64().unwrap_or(0.0),
-        heartbeat: number(14).cast_unsigned(),
-        metadata: text(15),
+        bot: flag(next()),
+        generated: flag(next()),
+        class: Class::by_number(number(next())),
+        domain: text(next()),
+        device: Device::by_number(number(next())),
+        visitor: number(next()).cast_unsigned(),
+        title: text(next()),
+        engaged_s: next().as_f64().unwrap_or(0.0),
+        heartbeat: number(next()).cast_unsigned(),
+        metadata: text(next()),
     }
+}
+
+fn number(value: Value<'_>) -> i64 {
+    value.as_i64().unwrap_or(0)
+}
+
+fn text<'a>(value: Value<'a>) -> Cow<'a, str> {
+    Cow::Borrowed(value.as_str().unwrap_or(""))
+}
+
+fn flag(value: Value<'_>) -> bool {
+    value.as_bool().unwrap_or(false)
 }
 
 /// The fact of a record that counts nowhere: only its place is noted.
