@@ -1,6 +1,6 @@
 //! Standard output for data, standard error for messages.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use tracing_subscriber::EnvFilter;
 
@@ -9,7 +9,12 @@ use crate::error::CliError;
 /// Sends log lines to standard error; `TIDEMILL_LOG` chooses them (`info`, `tidemill_broker=debug`).
 pub(crate) fn start_log() {
     let filter = EnvFilter::try_from_env("TIDEMILL_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(colour)
+        .init();
 }
 
 /// Writes data to standard output. A closed pipe (`| head`) ends the program quietly, as other tools do.
