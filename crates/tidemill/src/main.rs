@@ -11,6 +11,7 @@ mod house;
 mod kafka;
 mod output;
 mod rejects;
+mod sites;
 
 use std::process::ExitCode;
 

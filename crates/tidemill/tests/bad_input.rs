@@ -134,6 +134,35 @@ fn a_folder_or_port_in_use_is_named() {
 }
 
 #[test]
+fn a_site_with_a_secret_and_hosts_keeps_both() {
+    let folder = Folder::new("sites");
+    let file = folder.path.join("sites.json");
+    let sites = r#"[{"id": "shy.example", "secret": "open", "hosts": ["shy.example"]}]"#;
+    std::fs::write(&file, sites).unwrap();
+    let up = Up::start(&folder.path.join("data"), &["--sites", file.to_str().unwrap()]);
+    let hit = |host: &str| {
+        let url = format!("https%3A%2F%2F{host}%2Fpost");
+        status(&get(
+            &up,
+            &format!("/plogger/?rand=1&idsite=shy.example&url={url}&urlref=&action=pageview"),
+        ))
+    };
+    assert_eq!(hit("shy.example"), 200);
+    assert_ne!(hit("elsewhere.example"), 200);
+    let question = "/v2/analytics/posts?apikey=shy.example&period_start=1h&bots=include";
+    up.wait_for(&format!("{question}&secret=open"), |answer| {
+        (answer["data"][0]["metrics"]["views"] == 1).then_some(())
+    });
+    assert_eq!(up.get(question)["code"], 403);
+    assert_eq!(up.get(&format!("{question}&secret=shut"))["code"], 403);
+    let data = folder.path.join("other");
+    std::fs::write(&file, "[{}]").unwrap();
+    let arguments = ["--data", data.to_str().unwrap(), "--sites", file.to_str().unwrap()];
+    let said = fails_to_start(&arguments);
+    assert!(said.contains("missing field `id`"), "{said}");
+}
+
+#[test]
 fn reading_commands_say_when_nothing_runs() {
     let folder = Folder::new("bad-none");
     let data = folder.path.to_str().unwrap();

@@ -12,6 +12,7 @@ use crate::demo;
 use crate::error::CliError;
 use crate::house::{House, Plan, runtime};
 use crate::output;
+use crate::sites;
 
 /// Arguments of `up`.
 #[derive(Debug, Args)]
@@ -28,6 +29,9 @@ pub(crate) struct Arguments {
     /// Where the beacon, the API and the dashboard are served; port 0 takes a free one
     #[arg(long, value_name = "HOST:PORT", default_value = HTTP_DEFAULT)]
     http: SocketAddr,
+    /// Titles, secrets and allowed hosts of sites, in JSON; other sites need no entry
+    #[arg(long, value_name = "FILE")]
+    sites: Option<PathBuf>,
 }
 
 /// Runs the command until it is interrupted.
@@ -43,8 +47,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CliError> {
 async fn serve(world: &World, arguments: &Arguments) -> Result<(), CliError> {
     let mut analytics = AnalyticsConfig::new(&arguments.data);
     analytics.http = arguments.http;
+    if let Some(file) = &arguments.sites {
+        analytics.sites = sites::read(file)?;
+    }
     if arguments.demo {
-        analytics.sites = demo::sites();
+        analytics.sites.extend(demo::sites());
     }
     let plan = Plan { data: arguments.data.clone(), kafka: Some(arguments.kafka), analytics };
     let house = House::start(world, plan).await?;
