@@ -51,8 +51,11 @@ impl Service for Desk {
             _ if request.method != Method::GET && request.method != Method::HEAD => {
                 reply::error(StatusCode::METHOD_NOT_ALLOWED, "this path takes GET only")
             }
-            "/live/sites" => self.live.sites(),
-            "/live/stream" => self.live.stream(&request, &peer),
+            "/live/sites" => {
+                let secret = Params::read(&request).secret;
+                self.live.sites(|site| self.api.opens(site, &secret))
+            }
+            "/live/stream" => self.stream(&request, &peer),
             "/health" => self.health(),
             "/metrics" => self.metrics(&peer),
             _ => self.question_or_page(&request),
@@ -105,6 +108,19 @@ impl Desk {
         };
         let text = self.collector.metrics.render(gauges);
         reply::reply(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text)
+    }
+
+    fn stream(&self, request: &Parts, peer: &Peer) -> Reply {
+        let mut params = Params::read(request);
+        let query = request.uri.query().unwrap_or_default();
+        params.site = form::first(query, "site").unwrap_or_default().into_owned();
+        match self.api.admit(&params) {
+            // What is wrong with the site's name is said by the stream.
+            Err(refused) if !params.site.is_empty() => {
+                reply::error(refused.status, &refused.message)
+            }
+            _ => self.live.stream(request, peer),
+        }
     }
 
     async fn import(&self, request: &Parts, body: Incoming, peer: &Peer) -> Reply {

@@ -155,6 +155,10 @@ fn a_site_with_a_secret_and_hosts_keeps_both() {
     });
     assert_eq!(up.get(question)["code"], 403);
     assert_eq!(up.get(&format!("{question}&secret=shut"))["code"], 403);
+    let listed =
+        |query: &str| up.get(&format!("/live/sites{query}"))["sites"].as_array().unwrap().len();
+    assert_eq!((listed(""), listed("?secret=open")), (0, 1));
+    assert_eq!(status(&get(&up, "/live/stream?site=shy.example&window=1h")), 403);
     let data = folder.path.join("other");
     std::fs::write(&file, "[{}]").unwrap();
     let arguments = ["--data", data.to_str().unwrap(), "--sites", file.to_str().unwrap()];

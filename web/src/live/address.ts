@@ -8,7 +8,13 @@ export function absolute(path: string): string {
 export function streamAddress(place: Place, site: string): string {
   const query = new URLSearchParams({ site, window: place.window, sort: place.sort });
   if (place.post) query.set("post", place.post);
+  if (place.secret) query.set("secret", place.secret);
   return absolute(`live/stream?${query}`);
+}
+
+export function sitesAddress(secret: string | null): string {
+  const query = secret ? `?${new URLSearchParams({ secret })}` : "";
+  return absolute(`live/sites${query}`);
 }
 
 /** Text from a page's own metadata may hold any scheme; only web addresses become links. */

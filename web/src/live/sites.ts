@@ -1,5 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
-import { absolute } from "./address";
+import { readPlace } from "../state/place";
+import { sitesAddress } from "./address";
 import type { Site } from "./wire";
 
 export interface Sites {
@@ -11,7 +12,7 @@ const REFRESH_MS = 60_000;
 const RETRY_MS = 3_000;
 
 async function fetchSites(): Promise<Site[]> {
-  const answer = await fetch(absolute("live/sites"), { cache: "no-store" });
+  const answer = await fetch(sitesAddress(readPlace(location.search).secret), { cache: "no-store" });
   if (!answer.ok) throw new Error(`the server answered ${answer.status} ${answer.statusText}`.trim());
   const body = (await answer.json()) as { sites?: Site[] };
   if (!Array.isArray(body.sites)) throw new Error("the server's answer holds no list of sites");

@@ -11,6 +11,8 @@ export interface Place {
   wall: boolean;
   /** A theme that the address asks for, for screens where nobody can press a button. */
   theme: "light" | "dark" | null;
+  /** The secret of a site that has one. */
+  secret: string | null;
 }
 
 const DEFAULT_WINDOW: WindowLabel = "4h";
@@ -31,6 +33,7 @@ export function readPlace(search: string): Place {
     filter: query.get("q") ?? "",
     wall: query.get("wall") === "1",
     theme: theme === "light" || theme === "dark" ? theme : null,
+    secret: query.get("secret") || null,
   };
 }
 
@@ -43,6 +46,7 @@ export function placeHref(place: Place): string {
   if (place.wall) query.set("wall", "1");
   if (place.theme) query.set("theme", place.theme);
   if (place.post) query.set("post", place.post);
+  if (place.secret) query.set("secret", place.secret);
   const text = query.toString();
   return text ? `?${text}` : "./";
 }

@@ -126,14 +126,14 @@ impl Live {
         self.shared.streams.load(Ordering::Relaxed)
     }
 
-    /// Answers `GET /live/sites`.
-    pub fn sites(&self) -> Reply {
+    /// Answers `GET /live/sites` with those that the asker may see.
+    pub fn sites(&self, may_see: impl Fn(&str) -> bool) -> Reply {
         let shared = &self.shared;
         let views = shared.views.read().unwrap_or_else(PoisonError::into_inner);
         let mut sites: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
         let none = Site::default();
         let configured = shared.config.sites.iter().map(|site| (site.id.as_str(), &none));
-        for (id, site) in configured.chain(views.sites()) {
+        for (id, site) in configured.chain(views.sites()).filter(|(id, _)| may_see(id)) {
             let mut fields = site_fields(id, shared.title(id), site, shared.importing.is(id));
             fields.insert("views".to_owned(), json!(site.views));
             sites.insert(id, fields);
