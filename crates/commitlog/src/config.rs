@@ -22,6 +22,9 @@ pub struct LogConfig {
     pub tail_cache_bytes: usize,
     /// How often old segments are looked for, milliseconds.
     pub retention_check_ms: u64,
+    /// After how long a producer that appends nothing is forgotten, milliseconds (Kafka's
+    /// `producer.id.expiration.ms`). Looked at as often as old segments are.
+    pub producer_expiration_ms: u64,
     /// How often the synced-up-to mark is written while appends go on, milliseconds. It bounds what
     /// recovery scans after a crash.
     pub mark_every_ms: u64,
@@ -33,6 +36,11 @@ pub struct LogConfig {
 }
 
 impl LogConfig {
+    /// [`producer_expiration_ms`](Self::producer_expiration_ms) to reckon with.
+    pub(crate) fn producer_expiration_ms(&self) -> i64 {
+        i64::try_from(self.producer_expiration_ms).unwrap_or(i64::MAX)
+    }
+
     /// The defaults for a log in `dir`.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
@@ -40,6 +48,7 @@ impl LogConfig {
             segment_bytes: 1 << 30,
             tail_cache_bytes: 64 << 20,
             retention_check_ms: 300_000,
+            producer_expiration_ms: 24 * 3_600_000,
             mark_every_ms: 1_000,
             queue_bytes: 64 << 20,
             queue_appends: 65_536,

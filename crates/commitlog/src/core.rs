@@ -9,6 +9,7 @@ use tidemill_world::{Wake, World};
 use crate::config::{LogConfig, TopicConfig, TopicId, TopicInfo};
 use crate::epoch::LeaderEpoch;
 use crate::handles::ReadHandles;
+use crate::producer_ids::ProducerIds;
 use crate::queue::Queue;
 use crate::segment::Files;
 use crate::state::PartitionState;
@@ -19,6 +20,7 @@ pub(crate) struct Core {
     pub(crate) handles: ReadHandles,
     pub(crate) queue: Queue,
     pub(crate) epoch: LeaderEpoch,
+    pub(crate) producer_ids: ProducerIds,
     topics: RwLock<Topics>,
     next_number: AtomicU64,
     /// Held while the file of log start offsets is written.
@@ -50,6 +52,7 @@ impl Core {
             handles: ReadHandles::default(),
             queue,
             epoch: LeaderEpoch::default(),
+            producer_ids: ProducerIds::default(),
             topics: RwLock::default(),
             next_number: AtomicU64::new(0),
             starts_turn: Mutex::default(),

@@ -126,6 +126,23 @@ impl TopicError {
     }
 }
 
+/// Why no producer id was given. None was used up.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ProducerIdError {
+    /// The log is closed.
+    #[error("the log is closed")]
+    Closed,
+    /// The next ids could not be reserved durably; try again when the disk is well.
+    #[error("producer ids cannot be reserved in {dir}: {source}", dir = dir.display())]
+    Io {
+        /// The log folder.
+        dir: PathBuf,
+        /// What the disk said.
+        source: io::Error,
+    },
+}
+
 /// Where a partition's bytes are wrong inside what was synced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Corruption {
@@ -189,6 +206,43 @@ pub enum AppendError {
         bytes: usize,
         /// The bound.
         max: usize,
+    },
+    /// A batch names a producer id, but no epoch or no sequence.
+    #[error(
+        "batch of producer {producer_id} has no epoch or no sequence; send both, or no producer id"
+    )]
+    NoSequence {
+        /// The producer.
+        producer_id: i64,
+    },
+    /// A newer epoch of the same producer has written to the partition.
+    #[error(
+        "producer {producer_id} of epoch {epoch} is fenced in {partition}: epoch {current} has written"
+    )]
+    ProducerFenced {
+        /// `topic-partition`.
+        partition: Arc<str>,
+        /// The producer.
+        producer_id: i64,
+        /// The epoch of the batch.
+        epoch: i16,
+        /// The epoch that has written.
+        current: i16,
+    },
+    /// A batch before this one is missing, or this one is older than the five that are remembered.
+    #[error(
+        "batch of producer {producer_id} has sequence {found} where {expected} is due in {partition}; \
+         send the batches before it first"
+    )]
+    OutOfOrderSequence {
+        /// `topic-partition`.
+        partition: Arc<str>,
+        /// The producer.
+        producer_id: i64,
+        /// The sequence that is due.
+        expected: i32,
+        /// The sequence of the batch.
+        found: i32,
     },
     /// The queue to the writer is full; try again after earlier appends are answered.
     #[error(

@@ -3,7 +3,7 @@
 //! # Constraints
 //!
 //! * A log is a folder. A topic has partitions, a partition is a folder `topic-N` of segments of at most 1 GiB,
-//!   in Kafka's own bytes: record batches v2, offset index, time index, leader epochs.
+//!   in Kafka's own bytes: record batches v2, offset index, time index, producer snapshots, leader epochs.
 //! * Batches are opaque: length, header and CRC-32C are checked, base offset and leader epoch are patched, and what the
 //!   producer sent is what lies on the disk and what a consumer gets.
 //! * One writer does everything that changes files, in rounds: one write and one sync per touched
@@ -21,12 +21,14 @@
 //! <dir>/synced-up-to-checkpoint            how far each partition is synced: recovery scans from there
 //! <dir>/log-start-checkpoint               log start offsets
 //! <dir>/leader-epoch                       rises with every unclean start
+//! <dir>/producer-ids                       the first producer id that is not reserved
 //! <dir>/.topics/<topic id>.topic           a topic's name and settings: what makes it exist
 //! <dir>/<topic>-<N>/partition.metadata     topic id
 //! <dir>/<topic>-<N>/leader-epoch-checkpoint
 //! <dir>/<topic>-<N>/<base offset>.log      batches; ends in zeros while it is written
 //! <dir>/<topic>-<N>/<base offset>.index    8-byte entries, one per 4 KiB of log
 //! <dir>/<topic>-<N>/<base offset>.timeindex  12-byte entries
+//! <dir>/<topic>-<N>/<offset>.snapshot      what is known of producers before that offset
 //! ```
 //!
 //! # The story
@@ -76,6 +78,11 @@ mod queue;
 mod state;
 mod tail;
 
+mod producer_files;
+mod producer_ids;
+mod producer_snapshot;
+mod producers;
+
 mod active;
 mod place;
 mod writer;
@@ -99,7 +106,8 @@ mod tests;
 pub use appender::Appender;
 pub use config::{Acks, Durability, LogConfig, TimestampType, TopicConfig, TopicId, TopicInfo};
 pub use error::{
-    AppendError, CloseError, Corruption, OpenError, ReadError, ReopenError, TopicError,
+    AppendError, CloseError, Corruption, OpenError, ProducerIdError, ReadError, ReopenError,
+    TopicError,
 };
 pub use limits::{APPEND_BYTES_MAX, DECOMPRESSED_BYTES_MAX};
 pub use log::Log;

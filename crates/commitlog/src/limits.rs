@@ -52,6 +52,17 @@ pub(crate) const WRITE_HANDLES_MAX: usize = 128;
 #[cfg(test)]
 pub(crate) const WRITE_HANDLES_MAX: usize = 2;
 
+/// Producers that a partition remembers, 128 bytes each. More write to one partition at a time only by
+/// mistake; the longest idle are forgotten first.
+#[cfg(not(test))]
+pub(crate) const PRODUCERS_MAX: usize = 16_384;
+#[cfg(test)]
+pub(crate) const PRODUCERS_MAX: usize = 32;
+
+/// Bytes of a producer snapshot: [`PRODUCERS_MAX`] with five entries of 46 bytes are 3.8 MB; a file of Kafka's
+/// may hold more producers.
+pub(crate) const PRODUCER_SNAPSHOT_BYTES_MAX: u64 = 64 << 20;
+
 /// Bytes of a small text file (checkpoints, metadata): 10,000 partitions with names of 249 characters fit.
 pub(crate) const TEXT_FILE_BYTES_MAX: u64 = 16 << 20;
 

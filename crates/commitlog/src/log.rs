@@ -9,7 +9,7 @@ use tidemill_world::{Disk, Driver, DriverHandle, Lock, Step, Waiting, Wake, Worl
 
 use crate::config::{LogConfig, TopicConfig, TopicId, TopicInfo, check_topic_name};
 use crate::core::Core;
-use crate::error::{CloseError, OpenError, TopicError};
+use crate::error::{CloseError, OpenError, ProducerIdError, TopicError};
 use crate::limits::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
 use crate::names::LOCK;
 use crate::opening::{Known, open_all, open_topic};
@@ -149,6 +149,25 @@ impl Log {
         let topic = self.0.core.topic(topic)?;
         let state = topic.partitions.get(usize::try_from(index).ok()?)?;
         Some(Partition { core: Arc::clone(&self.0.core), state: Arc::clone(state) })
+    }
+
+    /// A producer id that was never given before, also not before a crash. One in a thousand writes a small
+    /// file.
+    ///
+    /// # Errors
+    /// The disk refused, or the log is closed; no id was used up.
+    pub fn allocate_producer_id(&self) -> Result<i64, ProducerIdError> {
+        let core = &self.0.core;
+        if core.queue.is_closed() {
+            return Err(ProducerIdError::Closed);
+        }
+        let id = core.producer_ids.allocate(core.world.disk(), &core.config.dir);
+        id.map_err(|source| ProducerIdError::Io { dir: core.config.dir.clone(), source })
+    }
+
+    /// Whether this log may have given this producer id.
+    pub fn is_producer_id(&self, id: i64) -> bool {
+        self.0.core.producer_ids.is_given(id)
     }
 
     /// The clock and the other doors that the log was opened with.

@@ -13,6 +13,8 @@ pub(crate) const SYNCED_MARKS: &str = "synced-up-to-checkpoint";
 pub(crate) const LOG_STARTS: &str = "log-start-checkpoint";
 /// The leader epoch of the log: rises with every unclean start.
 pub(crate) const EPOCH: &str = "leader-epoch";
+/// The first producer id that is not reserved.
+pub(crate) const PRODUCER_IDS: &str = "producer-ids";
 /// The folder with one file of settings per topic: the list of the topics there are.
 pub(crate) const TOPICS: &str = ".topics";
 /// The leader epochs of one partition (Kafka's format).
@@ -30,6 +32,8 @@ pub(crate) enum Kind {
     Log,
     OffsetIndex,
     TimeIndex,
+    /// What is known of producers; its offset need not be a segment's base.
+    Snapshot,
 }
 
 impl Kind {
@@ -38,6 +42,7 @@ impl Kind {
             Self::Log => "log",
             Self::OffsetIndex => "index",
             Self::TimeIndex => "timeindex",
+            Self::Snapshot => "snapshot",
         }
     }
 }
@@ -49,7 +54,15 @@ pub(crate) fn segment_file(folder: &Path, base: i64, kind: Kind) -> PathBuf {
 
 /// The base offset in the name of a `.log` file.
 pub(crate) fn segment_base(file_name: &str) -> Option<i64> {
-    let digits = file_name.strip_suffix(".log")?;
+    offset_in(file_name.strip_suffix(".log")?)
+}
+
+/// The offset in the name of a `.snapshot` file.
+pub(crate) fn snapshot_offset(file_name: &str) -> Option<i64> {
+    offset_in(file_name.strip_suffix(".snapshot")?)
+}
+
+fn offset_in(digits: &str) -> Option<i64> {
     if digits.len() != 20 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }

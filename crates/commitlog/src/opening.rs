@@ -15,7 +15,8 @@ use crate::config::TopicInfo;
 use crate::core::{Core, Topic};
 use crate::error::{Corruption, OpenError};
 use crate::names::{
-    CLEAN_STOP, EPOCH, LOG_STARTS, PARTITION_METADATA, SYNCED_MARKS, TOPICS, partition_folder,
+    CLEAN_STOP, EPOCH, LOG_STARTS, PARTITION_METADATA, PRODUCER_IDS, SYNCED_MARKS, TOPICS,
+    partition_folder,
 };
 use crate::recovery::Recovery;
 use crate::starts::{Starts, read_starts};
@@ -62,6 +63,8 @@ impl<'a> Opening<'a> {
     fn run(self) -> Result<(), OpenError> {
         let (disk, dir) = (self.core.world.disk(), &self.core.config.dir);
         self.core.epoch.load(disk, dir).map_err(|error| unreadable((dir.join(EPOCH), error)))?;
+        let ids = self.core.producer_ids.load(disk, dir);
+        ids.map_err(|error| unreadable((dir.join(PRODUCER_IDS), error)))?;
         if !self.known.clean && !self.topics.is_empty() {
             let raised = self.core.epoch.raise(disk, dir, 0);
             raised.map_err(OpenError::io("cannot raise the epoch in", dir.join(EPOCH)))?;
@@ -153,6 +156,8 @@ fn open_partition(
         mark: known.marks.get(&key),
         log_start,
         epoch: core.epoch.get(),
+        now_ms: core.world.clock().wall_ms(),
+        producer_expiration_ms: core.config.producer_expiration_ms(),
     }
     .run()
 }

@@ -120,7 +120,7 @@ impl Partition {
                 max: APPEND_BYTES_MAX,
             });
         }
-        let records = self.check_batches(&batches)?;
+        let (records, has_producer) = self.check_batches(&batches)?;
         let (bytes, log_append_time_ms) = match self.state.topic.config.timestamp_type {
             TimestampType::CreateTime => (batches, -1),
             TimestampType::LogAppendTime => {
@@ -132,17 +132,19 @@ impl Partition {
             partition: Arc::clone(&self.state),
             bytes,
             records,
+            has_producer,
             acks,
             log_append_time_ms,
             base_offset: 0,
+            first_offset: 0,
             done: None,
         })
     }
 
-    /// Checks each batch and returns how many offsets they take.
-    fn check_batches(&self, mut rest: &[u8]) -> Result<i64, AppendError> {
+    /// Checks each batch and returns how many offsets they take, and whether any has a producer id.
+    fn check_batches(&self, mut rest: &[u8]) -> Result<(i64, bool), AppendError> {
         let max = usize::try_from(self.state.topic.config.max_message_bytes).unwrap_or(usize::MAX);
-        let mut records = 0i64;
+        let (mut records, mut has_producer) = (0i64, false);
         while !rest.is_empty() {
             let header = check(rest, APPEND_BYTES_MAX)?;
             header.check_count()?;
@@ -151,9 +153,10 @@ impl Partition {
                 return Err(AppendError::TooLarge { topic, bytes: header.bytes, max });
             }
             records += i64::from(header.record_count);
+            has_producer |= header.producer_id >= 0;
             rest = rest.get(header.bytes..).unwrap_or_default();
         }
-        Ok(records)
+        Ok((records, has_producer))
     }
 
     /// Whole batches from the one that holds `offset`: at least one if there is one, then while they fit in
@@ -268,6 +271,8 @@ impl Partition {
             mark: mark.as_ref(),
             log_start: Some(state.log_start_offset()),
             epoch,
+            now_ms: self.core.world.clock().wall_ms(),
+            producer_expiration_ms: self.core.config.producer_expiration_ms(),
         };
         let opened = recovery.run().map_err(io)?;
         if let Condition::Corrupt(corruption) = &opened.condition {

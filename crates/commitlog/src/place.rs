@@ -25,6 +25,8 @@ use crate::batch::{header, set_base_offset, set_leader_epoch};
 use crate::checkpoint::{EpochStart, Mark, write_epochs};
 use crate::index::{ActiveIndex, IndexPoint};
 use crate::names::{Kind, LEADER_EPOCHS, segment_file};
+use crate::producer_files::Snapshots;
+use crate::producers::{Decision, Producers, SequenceError};
 use crate::segment::Segment;
 
 /// One append on its way into the file.
@@ -36,6 +38,12 @@ pub(crate) struct Pending {
     pub(crate) records: i64,
     /// The first of them, once placed.
     pub(crate) base_offset: i64,
+    /// The offset to answer, -1 before it is known: another when the append, or its beginning, was there before.
+    pub(crate) first_offset: i64,
+    /// Whether any batch has a producer id.
+    pub(crate) has_producer: bool,
+    /// Why it was left out; the others go on.
+    pub(crate) refused: Option<SequenceError>,
 }
 
 /// What became of the appends of one round.
@@ -75,6 +83,8 @@ impl Failure {
 pub(crate) struct Tools<'a> {
     pub(crate) disk: &'a dyn Disk,
     pub(crate) buffer: &'a mut AlignedBuffer,
+    /// The log's wall clock, milliseconds.
+    pub(crate) now_ms: i64,
 }
 
 /// The end of one partition: the segment that is being written and all that only the writer knows of it.
@@ -94,6 +104,8 @@ pub(crate) struct PartitionWriter {
     /// The file may be longer than `position`.
     padded: bool,
     flushed: Flushed,
+    pub(crate) producers: Producers,
+    snapshots: Snapshots,
     /// Segments begun since the last publication.
     pub(crate) begun: Vec<Arc<Segment>>,
     /// Segments closed since the last publication, with their final length.
@@ -126,6 +138,8 @@ pub(crate) struct OpenedEnd {
     pub(crate) next_offset: i64,
     pub(crate) epoch: i32,
     pub(crate) epochs: Vec<EpochStart>,
+    pub(crate) producers: Producers,
+    pub(crate) snapshots: Snapshots,
 }
 
 impl PartitionWriter {
@@ -143,6 +157,8 @@ impl PartitionWriter {
             unsynced: false,
             padded: false,
             flushed: Flushed::default(),
+            producers: end.producers,
+            snapshots: end.snapshots,
             begun: Vec::new(),
             closed: Vec::new(),
             used_round: 0,
@@ -177,19 +193,48 @@ impl PartitionWriter {
         self.open(tools.disk)?;
         self.begin_epoch(tools.disk)?;
         *undo = Some(self.begin(tools.buffer));
+        let mut is_fresh = false;
         for at in 0..jobs.len() {
             let Some(job) = jobs.get_mut(at) else { break };
             if self.is_full_for(job) {
                 self.flush(tools)?;
+                is_fresh = false;
                 *undo = None;
                 self.sync()?;
                 placed.settled = at;
                 self.roll(tools.disk)?;
                 *undo = Some(self.begin(tools.buffer));
             }
-            self.take(tools, job)?;
+            if self.is_to_append(job, tools.now_ms) {
+                is_fresh = true;
+                self.take(tools, job)?;
+            }
         }
-        self.flush(tools)
+        // A round of nothing but repeats writes nothing.
+        if is_fresh { self.flush(tools) } else { Ok(()) }
+    }
+
+    /// Decides on the order of producers. What was there before, or is refused, is left without bytes.
+    fn is_to_append(&mut self, job: &mut Pending, now_ms: i64) -> bool {
+        if !job.has_producer {
+            return true;
+        }
+        match self.producers.decide(&job.bytes, self.next_offset, now_ms) {
+            Ok(Decision::Append) => return true,
+            Ok(Decision::AppendRest { bytes, records, base_offset }) => {
+                job.bytes = job.bytes.slice(bytes.min(job.bytes.len())..);
+                job.records -= records;
+                job.first_offset = base_offset;
+                return true;
+            }
+            Ok(Decision::Duplicate { base_offset }) => {
+                job.base_offset = base_offset;
+                job.first_offset = base_offset;
+            }
+            Err(error) => job.refused = Some(error),
+        }
+        job.bytes = Bytes::new();
+        false
     }
 
     /// Whether the next segment must begin before this append.
@@ -226,6 +271,7 @@ impl PartitionWriter {
     /// Readies the buffer: it begins with the partial block that is written again.
     fn begin(&mut self, buffer: &mut AlignedBuffer) -> Undo {
         buffer.clear();
+        self.producers.commit();
         if let Some(file) = &mut self.file {
             file.at = self.position;
             if file.direct {
@@ -241,6 +287,9 @@ impl PartitionWriter {
     /// Patches one append and copies it into the buffer, writing that out whenever it is full.
     fn take(&mut self, tools: &mut Tools<'_>, job: &mut Pending) -> Result<(), Failure> {
         job.base_offset = self.next_offset;
+        if job.first_offset < 0 {
+            job.first_offset = self.next_offset;
+        }
         let mut bytes = into_owned(std::mem::take(&mut job.bytes));
         self.patch(&mut bytes);
         job.bytes = bytes.freeze();
@@ -326,6 +375,7 @@ impl PartitionWriter {
         self.flush_index(disk, true).map_err(write_failed)?;
         let base = self.next_offset;
         let path = segment_file(&self.folder, base, Kind::Log);
+        self.snapshots.write(disk, &self.folder, base, &self.producers);
         let next = create_log(disk, &path).map_err(write_failed)?;
         disk.sync_dir(&self.folder).map_err(|error| Failure::of_sync(&error))?;
         self.trim()?;
@@ -368,6 +418,7 @@ impl PartitionWriter {
     fn rewind(&mut self, tools: &mut Tools<'_>, undo: &Undo) -> Failure {
         self.position = undo.position;
         self.next_offset = undo.next_offset;
+        self.producers.rewind();
         if let Some(index) =
             self.segment.index.write().unwrap_or_else(PoisonError::into_inner).as_mut()
         {
@@ -429,6 +480,14 @@ impl PartitionWriter {
         })
     }
 
+    /// Sees to it that no batch before `offset` is needed to know the producers. Call it only between rounds.
+    pub(crate) fn secure_producers(&mut self, disk: &dyn Disk, offset: i64) -> bool {
+        if !self.snapshots.reach(offset) && !self.unsynced {
+            self.snapshots.write(disk, &self.folder, self.next_offset, &self.producers);
+        }
+        self.snapshots.reach(offset)
+    }
+
     /// Where each leader epoch began.
     pub(crate) fn epochs(&self) -> &[EpochStart] {
         &self.epochs
@@ -454,6 +513,7 @@ impl PartitionWriter {
             self.trim()?;
         }
         self.file = None;
+        self.snapshots.write(disk, &self.folder, self.next_offset, &self.producers);
         self.mark(disk, true).map_err(|error| Failure::of_write(&error))
     }
 }

@@ -16,10 +16,14 @@ pub(crate) struct Submit {
     pub(crate) bytes: Bytes,
     /// Offsets that the batches take.
     pub(crate) records: i64,
+    /// Whether any batch has a producer id, so that its order must be decided on.
+    pub(crate) has_producer: bool,
     pub(crate) acks: Acks,
     pub(crate) log_append_time_ms: i64,
-    /// The first offset, once placed.
+    /// The offset of the first record in `bytes`, once placed.
     pub(crate) base_offset: i64,
+    /// The offset that is answered: the same, unless the append, or its beginning, was there before.
+    pub(crate) first_offset: i64,
     /// Taken when it is answered.
     pub(crate) done: Option<Done>,
 }
@@ -35,7 +39,7 @@ impl Submit {
     /// The answer of an append that was written.
     pub(crate) fn appended(&self) -> Appended {
         Appended {
-            base_offset: self.base_offset,
+            base_offset: self.first_offset,
             last_offset: self.base_offset + self.records - 1,
             log_append_time_ms: self.log_append_time_ms,
             log_start_offset: self.partition.log_start_offset(),

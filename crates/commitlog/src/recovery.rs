@@ -27,6 +27,7 @@ use crate::index::{ActiveIndex, OFFSET_ENTRY_BYTES, TIME_ENTRY_BYTES, decode_off
 use crate::limits::{INDEX_FILE_BYTES_MAX, INDEX_INTERVAL_BYTES, ROUND_BYTES_MAX};
 use crate::names::{Kind, LEADER_EPOCHS, segment_base, segment_file};
 use crate::place::{OpenedEnd, PartitionWriter};
+use crate::producer_files::{self, Snapshots};
 use crate::scan::{Scan, find_batch, scan};
 use crate::segment::Segment;
 use crate::state::{Condition, Opened};
@@ -40,6 +41,9 @@ pub(crate) struct Recovery<'a> {
     pub(crate) log_start: Option<i64>,
     /// The log's leader epoch, which rose if it was not stopped cleanly.
     pub(crate) epoch: i32,
+    /// The log's wall clock, and how long an idle producer is remembered, milliseconds.
+    pub(crate) now_ms: i64,
+    pub(crate) producer_expiration_ms: i64,
 }
 
 /// A segment file that was looked at.
@@ -103,15 +107,17 @@ impl Recovery<'_> {
     }
 
     /// The bases of the segments, ascending; those wholly before the log's start are removed on the way (a
-    /// retention that was cut short).
+    /// retention that was cut short), unless they are needed to know the producers.
     fn segment_bases(&self) -> io::Result<Vec<i64>> {
         let entries = self.disk.list(self.folder)?;
         let mut bases: Vec<i64> =
             entries.iter().filter_map(|entry| segment_base(&entry.name)).collect();
         bases.sort_unstable();
         let start = self.log_start.unwrap_or(0);
+        let snapshots = Snapshots::list(self.disk, self.folder)?;
         while let [first, second, ..] = bases.as_slice()
             && *second <= start
+            && snapshots.reach(*second)
         {
             remove_segment(self.disk, self.folder, *first)?;
             bases.remove(0);
@@ -350,6 +356,14 @@ impl Recovery<'_> {
         segments.push(Arc::clone(&active));
         let first = segments.first().map_or(start, |segment| segment.base);
         let (epoch, epochs) = self.epochs(last.scan.next_offset)?;
+        let (mut producers, snapshots) = producer_files::load(
+            self.disk,
+            self.folder,
+            &segments,
+            last.scan.next_offset,
+            self.now_ms,
+        )?;
+        producers.expire(self.now_ms, self.producer_expiration_ms);
         let writer = PartitionWriter::new(OpenedEnd {
             folder: self.folder.to_owned(),
             segment_bytes: self.segment_bytes,
@@ -358,6 +372,8 @@ impl Recovery<'_> {
             next_offset: last.scan.next_offset,
             epoch,
             epochs,
+            producers,
+            snapshots,
         });
         Ok(Opened {
             segments,
@@ -415,9 +431,9 @@ fn reaches_end(offsets: &dyn File, log: &dyn File, log_bytes: u64) -> io::Result
     Ok(at == log_bytes)
 }
 
-/// Removes the three files of a segment, the log last: while it is there the segment is.
+/// Removes the files of a segment, the log last: while it is there the segment is.
 pub(crate) fn remove_segment(disk: &dyn Disk, folder: &Path, base: i64) -> io::Result<()> {
-    for kind in [Kind::OffsetIndex, Kind::TimeIndex, Kind::Log] {
+    for kind in [Kind::OffsetIndex, Kind::TimeIndex, Kind::Snapshot, Kind::Log] {
         let path: PathBuf = segment_file(folder, base, kind);
         match disk.remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

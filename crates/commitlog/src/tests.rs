@@ -110,8 +110,21 @@ pub(crate) fn batch(id: u64, count: u32, bytes: usize) -> Bytes {
     builder.finish()
 }
 
+/// The same batch from a producer; `sequence` is that of its first record.
+pub(crate) fn of_producer(batch: &Bytes, id: i64, epoch: i16, sequence: i32) -> Bytes {
+    let mut batch = batch.to_vec();
+    batch[43..51].copy_from_slice(&id.to_be_bytes());
+    batch[51..53].copy_from_slice(&epoch.to_be_bytes());
+    batch[53..57].copy_from_slice(&sequence.to_be_bytes());
+    let crc = crc32c::crc32c(&batch[21..]);
+    batch[17..21].copy_from_slice(&crc.to_be_bytes());
+    batch.into()
+}
+
 mod appends;
 mod corruption;
 mod files;
+mod idempotence;
+mod model_producer;
 mod reads;
 mod topics;

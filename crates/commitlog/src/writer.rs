@@ -28,6 +28,7 @@ use crate::core::Core;
 use crate::error::{AppendError, CloseError};
 use crate::limits::{ROUND_BYTES_MAX, WRITE_BUFFER_BYTES, WRITE_HANDLES_MAX};
 use crate::place::{Failure, Pending, Placed, Tools};
+use crate::producers::SequenceError;
 use crate::queue::Submit;
 use crate::state::{Condition, PartitionState};
 use crate::tail::TailBudget;
@@ -169,7 +170,8 @@ impl Writer {
         };
         let disk = self.core.world.disk();
         let was_open = writer.is_open();
-        let mut tools = Tools { disk, buffer: &mut self.buffer };
+        let now_ms = self.core.world.clock().wall_ms();
+        let mut tools = Tools { disk, buffer: &mut self.buffer, now_ms };
         group.placed = writer.place(&mut tools, &mut self.pendings);
         writer.used_round = self.round;
         if !was_open && writer.is_open() {
@@ -194,16 +196,28 @@ impl Writer {
                 break;
             }
             let bytes = std::mem::take(&mut submit.bytes);
-            self.pendings.push(Pending { bytes, records: submit.records, base_offset: 0 });
+            self.pendings.push(Pending {
+                bytes,
+                records: submit.records,
+                base_offset: 0,
+                first_offset: -1,
+                has_producer: submit.has_producer,
+                refused: None,
+            });
         }
     }
 
     /// Moves the patched batches back to their appends and refuses those that were not written.
     fn take_back(&mut self, group: &Group) {
         let submits = self.taken.iter_mut().skip(group.start);
-        for (submit, pending) in submits.zip(self.pendings.drain(..)) {
+        for (at, (submit, pending)) in submits.zip(self.pendings.drain(..)).enumerate() {
             submit.bytes = pending.bytes;
+            submit.records = pending.records;
             submit.base_offset = pending.base_offset;
+            submit.first_offset = pending.first_offset;
+            if let Some(error) = pending.refused.filter(|_| at < group.placed.written) {
+                submit.answer(Err(refused_order(&group.partition, error)));
+            }
         }
         let Some(failure) = &group.placed.failure else { return };
         self.fence_if_broken(&group.partition, failure);
@@ -289,7 +303,8 @@ impl Writer {
         let mut high_watermark = before;
         for submit in written.iter_mut() {
             let next_offset = submit.base_offset + submit.records;
-            if next_offset > before {
+            // Without bytes it is a duplicate, or was refused.
+            if next_offset > before && !submit.bytes.is_empty() {
                 let bytes = std::mem::take(&mut submit.bytes);
                 self.tails.push(&partition.tail, submit.base_offset, next_offset, bytes);
                 high_watermark = next_offset;
@@ -334,6 +349,19 @@ impl Writer {
             if let Some(writer) = partition.writer().as_mut() {
                 writer.close_file();
             }
+        }
+    }
+}
+
+fn refused_order(partition: &PartitionState, error: SequenceError) -> AppendError {
+    let name = Arc::clone(&partition.name);
+    match error {
+        SequenceError::Missing { producer_id } => AppendError::NoSequence { producer_id },
+        SequenceError::Fenced { producer_id, epoch, current } => {
+            AppendError::ProducerFenced { partition: name, producer_id, epoch, current }
+        }
+        SequenceError::OutOfOrder { producer_id, expected, found } => {
+            AppendError::OutOfOrderSequence { partition: name, producer_id, expected, found }
         }
     }
 }

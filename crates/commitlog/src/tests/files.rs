@@ -32,7 +32,9 @@ fn a_partition_has_kafkas_files() {
             "00000000000000000014.timeindex",
             "00000000000000000028.index",
             "00000000000000000028.log",
+            "00000000000000000028.snapshot",
             "00000000000000000028.timeindex",
+            "00000000000000000040.snapshot",
             "leader-epoch-checkpoint",
             "partition.metadata",
         ]

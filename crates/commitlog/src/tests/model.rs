@@ -7,11 +7,13 @@
 //! 3. what a reader of a synced topic has seen stays;
 //! 4. what was refused never appears; what was neither refused nor confirmed may or may not;
 //! 5. a deleted topic does not come back, and one made anew inherits nothing;
-//! 6. log start, and the high watermark without a crash, never go back.
+//! 6. what a producer with an id sends again and again is there once, at the offset it was told;
+//! 7. log start, and the high watermark without a crash, never go back.
 
 use proptest::prelude::*;
 use tidemill_world::sim::Simulation;
 
+use super::model_producer::{ModelProducer, is_produced};
 use super::{Answer, batch, config, submit, take};
 use crate::batch::records;
 use crate::{
@@ -20,25 +22,48 @@ use crate::{
 
 #[derive(Clone, Debug)]
 enum Action {
-    Append { partition: i32, records: u32, bytes: usize, acks: Acks },
+    Append {
+        partition: i32,
+        records: u32,
+        bytes: usize,
+        acks: Acks,
+    },
+    /// A new batch of the producer of the synced topic.
+    Produce {
+        records: u32,
+        bytes: usize,
+    },
+    /// It sends again all that it has no answer for.
+    Retry,
     Step(u8),
     RunUntilIdle,
-    Read { bytes_max: usize },
-    Advance { ms: u64 },
-    DeleteRecords { partition: i32, part: u8 },
-    DeleteTopic { partition: i32 },
+    Read {
+        bytes_max: usize,
+    },
+    Advance {
+        ms: u64,
+    },
+    DeleteRecords {
+        partition: i32,
+        part: u8,
+    },
+    DeleteTopic {
+        partition: i32,
+    },
     Reopen,
     Restart,
     Crash,
     DieAfter(u64),
     FailWrite(&'static str),
     FailSync(&'static str),
-    Fill { left: u64 },
+    Fill {
+        left: u64,
+    },
     Free,
 }
 
 /// What is broken: all files, or one kind.
-const FAULTS: [&str; 4] = ["", ".log", "checkpoint", "index"];
+const FAULTS: [&str; 5] = ["", ".log", "checkpoint", "index", "snapshot"];
 
 fn action() -> impl Strategy<Value = Action> {
     let acks = prop_oneof![Just(Acks::Synced), Just(Acks::Written)];
@@ -47,6 +72,9 @@ fn action() -> impl Strategy<Value = Action> {
     );
     prop_oneof![
         30 => append,
+        12 => (1..5u32, prop_oneof![Just(20usize), Just(3000)])
+            .prop_map(|(records, bytes)| Action::Produce { records, bytes }),
+        6 => Just(Action::Retry),
         10 => (1..4u8).prop_map(Action::Step),
         8 => Just(Action::RunUntilIdle),
         8 => prop_oneof![Just(1usize), Just(2000), Just(100_000)]
@@ -93,6 +121,7 @@ struct Run {
     simulation: Simulation,
     log: Option<Log>,
     models: [Model; 2],
+    producer: ModelProducer,
     next_id: u64,
 }
 
@@ -104,7 +133,8 @@ impl Run {
         let simulation = Simulation::new(seed);
         let log = Log::open(simulation.world(), config()).unwrap();
         let models = [Model::new(0), Model::new(1)];
-        let mut run = Self { simulation, log: Some(log), models, next_id: 1 };
+        let producer = ModelProducer::default();
+        let mut run = Self { simulation, log: Some(log), models, producer, next_id: 1 };
         run.make_topics();
         run
     }
@@ -126,6 +156,9 @@ impl Run {
             let there = there.or_else(|| Some(log.create_topic(TOPICS[index], config).ok()?.id));
             if there.is_some() && there != model.id {
                 *model = Model { id: there, ..Model::new(index) };
+                if index == 0 {
+                    self.producer.forget_topic();
+                }
             }
         }
     }
@@ -138,6 +171,16 @@ impl Run {
         match *action {
             Action::Append { partition, records, bytes, acks } => {
                 self.append(partition, records, bytes, acks);
+            }
+            Action::Produce { records, bytes } => {
+                if let (Some(log), Some(partition)) = (&self.log, self.partition(0)) {
+                    self.producer.produce(log, &partition, records, bytes);
+                }
+            }
+            Action::Retry => {
+                if let Some(partition) = self.partition(0) {
+                    self.producer.retry(&partition);
+                }
             }
             Action::Step(count) => (0..count).for_each(|_| {
                 self.simulation.step();
@@ -171,6 +214,8 @@ impl Run {
     fn crash_if_down(&mut self) {
         if self.simulation.disk().is_down() {
             self.crash();
+            // A topic whose making was cut short may be there all the same.
+            self.make_topics();
         }
     }
 
@@ -260,7 +305,11 @@ impl Run {
     fn check(&mut self, bytes_max: usize) {
         for index in 0..2 {
             if let Some(partition) = self.partition(index) {
-                self.models[usize::try_from(index).unwrap()].check(&partition, bytes_max);
+                let found =
+                    self.models[usize::try_from(index).unwrap()].check(&partition, bytes_max);
+                if index == 0 {
+                    self.producer.check(partition.log_start_offset(), &found);
+                }
             }
         }
     }
@@ -302,7 +351,7 @@ impl Model {
         Self { is_synced: index == 0, ..Self::default() }
     }
 
-    fn check(&mut self, partition: &Partition, bytes_max: usize) {
+    fn check(&mut self, partition: &Partition, bytes_max: usize) -> Vec<(i64, u64, u32)> {
         let start = partition.log_start_offset();
         assert!(start >= self.log_start, "the log start went back from {}", self.log_start);
         assert!(partition.high_watermark() >= self.high_watermark, "the high watermark went back");
@@ -316,7 +365,11 @@ impl Model {
         };
         for pair in found.windows(2) {
             assert_eq!(pair[0].0 + i64::from(pair[0].2), pair[1].0, "a gap in the offsets");
-            assert!(pair[0].1 < pair[1].1, "batches changed places: {pair:?}");
+        }
+        // A batch that is sent again may come after later ones of others.
+        for produced in [false, true] {
+            let ids = found.iter().map(|batch| batch.1).filter(|id| is_produced(*id) == produced);
+            assert!(ids.is_sorted_by(|a, b| a < b), "batches changed places or came twice");
         }
         if let Some(last) = found.last() {
             assert_eq!(last.0 + i64::from(last.2), partition.high_watermark());
@@ -327,6 +380,7 @@ impl Model {
         }
         self.sent.iter().for_each(|sent| sent.check(self.is_synced, start, &found));
         self.seen = found.iter().map(|batch| (batch.0, batch.1)).collect();
+        found
     }
 }
 
@@ -382,7 +436,12 @@ proptest! {
             run.append(index, 2, 100, Acks::Synced);
         }
         run.simulation.run_until_idle(10_000);
+        for _ in 0..2 {
+            run.act(&Action::Retry);
+            run.simulation.run_until_idle(10_000);
+        }
         run.check(1);
+        run.producer.check_all_confirmed();
         for model in &run.models {
             let last = model.sent.last().and_then(|sent| take(&sent.answer));
             prop_assert!(matches!(last, Some(Ok(_))), "the last append: {:?}", last);

@@ -83,9 +83,17 @@ impl Writer {
             if partition.check_append().is_err() {
                 continue;
             }
+            self.expire_producers(&partition);
             if let Err(error) = self.retain_partition(&partition) {
                 tracing::warn!("old segments of {} cannot be removed: {error}", partition.name);
             }
+        }
+    }
+
+    fn expire_producers(&self, partition: &PartitionState) {
+        let (now_ms, config) = (self.core.world.clock().wall_ms(), &self.core.config);
+        if let Some(writer) = partition.writer().as_mut() {
+            writer.producers.expire(now_ms, config.producer_expiration_ms());
         }
     }
 
@@ -96,6 +104,13 @@ impl Writer {
         let segments = partition.segments.read().unwrap_or_else(PoisonError::into_inner).clone();
         let count = self.removable(partition, &segments)?;
         let Some(first_kept) = segments.get(count).filter(|_| count > 0) else { return Ok(()) };
+        let disk = self.core.world.disk();
+        let mut guard = partition.writer();
+        let secured = guard.as_mut().map(|writer| writer.secure_producers(disk, first_kept.base));
+        drop(guard);
+        if secured != Some(true) {
+            return Err(io::Error::other("no producer snapshot reaches past them"));
+        }
         let start = partition.log_start_offset().max(first_kept.base);
         write_starts(&self.core, partition, start)?;
         partition
