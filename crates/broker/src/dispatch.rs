@@ -127,6 +127,13 @@ pub(crate) static TABLE: &[Row] = &[
         ""
     ),
     row!(
+        InitProducerId,
+        0 - 5,
+        tidemill_wire::init_producer_id::InitProducerIdRequest,
+        k22_init_producer_id,
+        "idempotent producers; a transactional id is answered with error 35, because there are no transactions yet"
+    ),
+    row!(
         OffsetForLeaderEpoch,
         2 - 4,
         tidemill_wire::offset_for_leader_epoch::OffsetForLeaderEpochRequest,
@@ -186,8 +193,8 @@ const PAGE_HEAD: &str = "\
 What the broker serves, written from its dispatch table. Apache Kafka 4.3 is the measure: a version that is here is
 answered as Kafka answers it.
 
-Producers must be told `enable.idempotence=false`: producer ids are not handed out yet. Nor are there
-transactions, compaction, the consumer protocol of KIP-848, SASL or TLS.
+Idempotent producers, the default of Kafka's clients, are served: a batch that is sent again is kept once, also over a
+crash. There are no transactions, no compaction, no consumer protocol of KIP-848, no SASL and no TLS yet.
 
 | API | key | versions | |
 |---|---|---|---|

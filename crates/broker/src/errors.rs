@@ -8,7 +8,9 @@ use tidemill_wire::ErrorCode;
 pub(crate) fn append(error: &AppendError) -> ErrorCode {
     match error {
         AppendError::Batch(error) => batch(error),
-        AppendError::Empty => ErrorCode::InvalidRecord,
+        AppendError::Empty | AppendError::NoSequence { .. } => ErrorCode::InvalidRecord,
+        AppendError::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
+        AppendError::ProducerFenced { .. } => ErrorCode::InvalidProducerEpoch,
         AppendError::TooLarge { .. } => ErrorCode::MessageTooLarge,
         AppendError::AppendTooLarge { .. } => ErrorCode::RecordListTooLarge,
         // Clients send again after these two.

@@ -18,6 +18,7 @@ pub(crate) mod k18_api_versions;
 pub(crate) mod k19_create_topics;
 pub(crate) mod k20_delete_topics;
 pub(crate) mod k21_delete_records;
+pub(crate) mod k22_init_producer_id;
 pub(crate) mod k23_offset_for_leader_epoch;
 pub(crate) mod k32_describe_configs;
 pub(crate) mod k42_delete_groups;

@@ -30,7 +30,7 @@ fn api_versions_is_answered_in_every_version() {
         };
         // Produce is told from 0 although 3 is the oldest: clients choose their compression by it.
         assert_eq!((range(0), range(1)), (Some((0, 13)), Some((4, 18))));
-        assert_eq!(range(22), None);
+        assert_eq!((range(22), range(24)), (Some((0, 5)), None));
     }
 }
 
@@ -50,7 +50,7 @@ fn a_newer_api_versions_is_answered_with_error_35_in_version_0() {
 #[test]
 fn other_versions_out_of_range_and_unknown_apis_close_the_connection() {
     let server = Server::start();
-    for (key, version) in [(3, 99), (0, 2), (1, 3), (22, 0), (999, 0), (-1, 0)] {
+    for (key, version) in [(3, 99), (0, 2), (1, 3), (24, 0), (999, 0), (-1, 0)] {
         let mut client = server.connect();
         let (key, version) = (i16::to_be_bytes(key), i16::to_be_bytes(version));
         let mut frame = vec![0, 0, 0, 30];
@@ -91,6 +91,7 @@ fn every_version_of_every_api_is_answered() {
         create_topics CreateTopicsRequest 2..=7;
         delete_topics DeleteTopicsRequest 1..=6;
         delete_records DeleteRecordsRequest 0..=2;
+        init_producer_id InitProducerIdRequest 0..=5;
         offset_for_leader_epoch OffsetForLeaderEpochRequest 2..=4;
         describe_configs DescribeConfigsRequest 1..=4;
         delete_groups DeleteGroupsRequest 0..=2;

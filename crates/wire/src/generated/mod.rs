@@ -19,6 +19,7 @@ pub mod api_versions;
 pub mod create_topics;
 pub mod delete_topics;
 pub mod delete_records;
+pub mod init_producer_id;
 pub mod offset_for_leader_epoch;
 pub mod describe_configs;
 pub mod delete_groups;
@@ -62,6 +63,8 @@ pub enum ApiKey {
     DeleteTopics = 20,
     /// Records given up from the beginning of a partition (KIP-107).
     DeleteRecords = 21,
+    /// A producer asks for its id and epoch. Version 3 tells those it has, to have the epoch raised (KIP-360).
+    InitProducerId = 22,
     /// Where a leader epoch ended, so that a client notices lost records (KIP-320).
     OffsetForLeaderEpoch = 23,
     /// Settings of topics and of this broker.
@@ -74,7 +77,7 @@ pub enum ApiKey {
 
 impl ApiKey {
     /// All of them, in the order of their keys.
-    pub const ALL: [Self; 21] = [Self::Produce, Self::Fetch, Self::ListOffsets, Self::Metadata, Self::OffsetCommit, Self::OffsetFetch, Self::FindCoordinator, Self::JoinGroup, Self::Heartbeat, Self::LeaveGroup, Self::SyncGroup, Self::DescribeGroups, Self::ListGroups, Self::ApiVersions, Self::CreateTopics, Self::DeleteTopics, Self::DeleteRecords, Self::OffsetForLeaderEpoch, Self::DescribeConfigs, Self::DeleteGroups, Self::DescribeCluster];
+    pub const ALL: [Self; 22] = [Self::Produce, Self::Fetch, Self::ListOffsets, Self::Metadata, Self::OffsetCommit, Self::OffsetFetch, Self::FindCoordinator, Self::JoinGroup, Self::Heartbeat, Self::LeaveGroup, Self::SyncGroup, Self::DescribeGroups, Self::ListGroups, Self::ApiVersions, Self::CreateTopics, Self::DeleteTopics, Self::DeleteRecords, Self::InitProducerId, Self::OffsetForLeaderEpoch, Self::DescribeConfigs, Self::DeleteGroups, Self::DescribeCluster];
 
     /// The API's name.
     pub const fn name(self) -> &'static str {
@@ -96,6 +99,7 @@ impl ApiKey {
             Self::CreateTopics => "CreateTopics",
             Self::DeleteTopics => "DeleteTopics",
             Self::DeleteRecords => "DeleteRecords",
+            Self::InitProducerId => "InitProducerId",
             Self::OffsetForLeaderEpoch => "OffsetForLeaderEpoch",
             Self::DescribeConfigs => "DescribeConfigs",
             Self::DeleteGroups => "DeleteGroups",
@@ -123,6 +127,7 @@ impl ApiKey {
             Self::CreateTopics => 5,
             Self::DeleteTopics => 4,
             Self::DeleteRecords => 2,
+            Self::InitProducerId => 2,
             Self::OffsetForLeaderEpoch => 4,
             Self::DescribeConfigs => 4,
             Self::DeleteGroups => 2,
@@ -150,6 +155,7 @@ impl ApiKey {
             Self::CreateTopics => 2..=7,
             Self::DeleteTopics => 1..=6,
             Self::DeleteRecords => 0..=2,
+            Self::InitProducerId => 0..=5,
             Self::OffsetForLeaderEpoch => 2..=4,
             Self::DescribeConfigs => 1..=4,
             Self::DeleteGroups => 0..=2,

@@ -148,6 +148,7 @@ macro_rules! for_each_api {
         $check!(CreateTopicsRequest, CreateTopicsResponse, create_topics);
         $check!(DeleteTopicsRequest, DeleteTopicsResponse, delete_topics);
         $check!(DeleteRecordsRequest, DeleteRecordsResponse, delete_records);
+        $check!(InitProducerIdRequest, InitProducerIdResponse, init_producer_id);
         $check!(OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, offset_for_leader_epoch);
         $check!(DescribeConfigsRequest, DescribeConfigsResponse, describe_configs);
         $check!(DeleteGroupsRequest, DeleteGroupsResponse, delete_groups);
