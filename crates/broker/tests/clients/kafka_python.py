@@ -18,6 +18,7 @@ from kafka.coordinator.consumer import ConsumerCoordinator
 from kafka.errors import (
     InvalidConfigurationError,
     InvalidTopicError,
+    KafkaError,
     MessageSizeTooLargeError,
     TopicAlreadyExistsError,
     UnknownTopicOrPartitionError,
@@ -147,6 +148,33 @@ def every_kind_of_acknowledgement_keeps_its_records():
     client = consumer(topic)
     assert len(take(client, 30)) == 30
     client.close()
+
+
+@check
+def a_producer_with_its_defaults_is_idempotent():
+    topic = create(name("idempotent"))
+    client = KafkaProducer(bootstrap_servers=BROKER, batch_size=500, linger_ms=1)
+    assert client.config["enable_idempotence"]
+    futures = [client.send(topic, b"%d" % n, partition=0) for n in range(5000)]
+    client.flush(PATIENCE_S)
+    assert [future.get(PATIENCE_S).offset for future in futures] == list(range(5000))
+    client.close()
+    client = consumer(topic)
+    assert [one.value for one in take(client, 5000)] == [b"%d" % n for n in range(5000)]
+    client.close()
+
+
+@check
+def a_transaction_is_refused_at_once():
+    client = KafkaProducer(bootstrap_servers=BROKER, transactional_id=name("transaction"))
+    begun = time.monotonic()
+    try:
+        client.init_transactions()
+        raise AssertionError("there are no transactions")
+    except KafkaError:
+        pass
+    # It is an answer, not the end of the client's patience of a minute.
+    assert time.monotonic() - begun < PATIENCE_S / 2
 
 
 @check

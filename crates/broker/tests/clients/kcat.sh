@@ -55,6 +55,10 @@ done
 # With acks=0 kcat does not know when the log has it; the later ones were answered after it.
 check "every kind of acknowledgement keeps its records" "300" "$(all "$run-acks" | wc -l)"
 
+# An idempotent producer, with more batches than it may have on the way.
+seq 1 20000 | k -P -t "$run-once" -X enable.idempotence=true -X batch.num.messages=100 >/dev/null
+check "an idempotent producer keeps its records in order" "$(seq 1 20000 | md5sum)" "$(all "$run-once" | md5sum)"
+
 # Offsets: the beginning, the middle of a batch, the tail, out of range.
 check "a batch is read from its middle" "501" "$(k -C -t "$run-plain" -o 500 -c 1 -q)"
 check "the last three" "998 999 1000 " "$(k -C -t "$run-plain" -o -3 -e -q -f '%s ')"
