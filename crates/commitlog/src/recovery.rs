@@ -218,8 +218,9 @@ impl Recovery<'_> {
                 remove_segment(self.disk, self.folder, later.base)?;
             }
         }
-        for segment in &scanned {
-            self.cut(segment)?;
+        let closed = scanned.len().saturating_sub(1);
+        for (at, segment) in scanned.iter().enumerate() {
+            self.cut(segment, at < closed)?;
         }
         if let Some(last) = scanned.last() {
             self.confirm(last)?;
@@ -273,12 +274,13 @@ impl Recovery<'_> {
         Ok(())
     }
 
-    /// Makes the file end where its good batches end.
-    fn cut(&self, segment: &Scanned) -> io::Result<()> {
+    /// Makes the file end where its good batches end. A closed one is made to even if it does, because the
+    /// sync of its cutting may have failed.
+    fn cut(&self, segment: &Scanned, is_closed: bool) -> io::Result<()> {
         let path = segment_file(self.folder, segment.base, Kind::Log);
         let file = self.disk.open(&path, OpenHow::Write)?;
         let bytes = file.len()?;
-        if bytes == segment.scan.end {
+        if bytes == segment.scan.end && !is_closed {
             return Ok(());
         }
         if let Some(bad) = &segment.scan.bad {

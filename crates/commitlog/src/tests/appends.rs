@@ -113,6 +113,30 @@ fn a_failed_sync_fences_until_reopened() {
 }
 
 #[test]
+fn a_segment_whose_closing_failed_is_whole_after_a_reopening_and_a_crash() {
+    let config = TopicConfig { retention_ms: Some(500), ..TopicConfig::default() };
+    let (mut bench, partition) = Bench::with_topic(1, config);
+    bench.append(&partition, batch(1, 2, 100)).unwrap();
+    // The record is old: the segment is closed and cut to its length, and that is not synced.
+    bench.simulation.disk().fail_next_sync(".log");
+    bench.simulation.clock().advance(Duration::from_secs(2));
+    bench.run();
+    assert!(matches!(partition.check(), Err(AppendError::Fenced { .. })));
+    partition.reopen().unwrap();
+    // From here on the mark lies in the next segment, and the closed one is believed.
+    bench.append(&partition, batch(2, 1, 100)).unwrap();
+    bench.simulation.clock().advance(Duration::from_millis(200));
+    bench.run();
+    bench.crash();
+    let read = bench.partition().read(0, 1 << 20).unwrap();
+    let length = bench.simulation.disk().bytes(&Bench::log_file(0)).len();
+    assert_eq!(
+        (read.next_offset, length),
+        (2, header(&read.batches().next().unwrap()).unwrap().bytes)
+    );
+}
+
+#[test]
 fn a_topic_that_promises_only_the_write_answers_before_the_sync() {
     let config = TopicConfig { durability: Durability::Written, ..TopicConfig::default() };
     let (bench, partition) = Bench::with_topic(1, config);
