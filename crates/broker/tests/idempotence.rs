@@ -5,27 +5,10 @@
 mod support;
 
 use bytes::Bytes;
-use support::{Connection, Server, batch, produce, values};
+use support::{Connection, Server, numbered, produce, values};
 use tidemill_wire::create_topics::{CreatableTopic, CreateTopicsRequest};
 use tidemill_wire::init_producer_id::InitProducerIdRequest;
 use tidemill_wire::{ErrorCode, Uuid};
-
-/// The batch of this one value from a producer.
-fn numbered(id: i64, epoch: i16, sequence: i32) -> Bytes {
-    let mut batch = batch(&[&sequence.to_string()]).to_vec();
-    batch[43..51].copy_from_slice(&id.to_be_bytes());
-    batch[51..53].copy_from_slice(&epoch.to_be_bytes());
-    batch[53..57].copy_from_slice(&sequence.to_be_bytes());
-    let crc = crc32c(&batch[21..]);
-    batch[17..21].copy_from_slice(&crc.to_be_bytes());
-    batch.into()
-}
-
-/// CRC-32C, bit by bit.
-fn crc32c(bytes: &[u8]) -> u32 {
-    let step = |crc: u32, _| if crc & 1 == 1 { crc >> 1 ^ 0x82f6_3b78 } else { crc >> 1 };
-    !bytes.iter().fold(!0, |crc: u32, byte| (0..8).fold(crc ^ u32::from(*byte), step))
-}
 
 fn init(client: &mut Connection, id: i64, epoch: i16) -> (i16, i64, i16) {
     let request = InitProducerIdRequest {

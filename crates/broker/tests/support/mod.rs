@@ -157,6 +157,23 @@ pub fn batch(values: &[&str]) -> Bytes {
     builder.finish()
 }
 
+/// The batch of one record from a producer, whose value is its sequence.
+pub fn numbered(id: i64, epoch: i16, sequence: i32) -> Bytes {
+    let mut batch = batch(&[&sequence.to_string()]).to_vec();
+    batch[43..51].copy_from_slice(&id.to_be_bytes());
+    batch[51..53].copy_from_slice(&epoch.to_be_bytes());
+    batch[53..57].copy_from_slice(&sequence.to_be_bytes());
+    let crc = crc32c(&batch[21..]);
+    batch[17..21].copy_from_slice(&crc.to_be_bytes());
+    batch.into()
+}
+
+/// CRC-32C, bit by bit.
+fn crc32c(bytes: &[u8]) -> u32 {
+    let step = |crc: u32, _| if crc & 1 == 1 { crc >> 1 ^ 0x82f6_3b78 } else { crc >> 1 };
+    !bytes.iter().fold(!0, |crc: u32, byte| (0..8).fold(crc ^ u32::from(*byte), step))
+}
+
 pub fn produce(topic: &str, id: Uuid, acks: i16, records: Bytes) -> ProduceRequest {
     let data = PartitionProduceData { index: 0, records: Some(records.into()) };
     ProduceRequest {
