@@ -97,6 +97,7 @@ fn a_full_disk_takes_back_what_was_noted() {
     assert!(matches!(refused, Err(AppendError::DiskFull { .. })), "{refused:?}");
     disk.set_capacity(u64::MAX);
     assert_eq!(bench.append(&partition, large).unwrap().base_offset, 4);
+    assert_eq!(partition.high_watermark(), 5, "it is no repeat of what was taken back");
 }
 
 #[test]
