@@ -36,7 +36,8 @@ impl std::fmt::Debug for Partition {
 }
 
 impl Partition {
-    /// Appends one or more v2 batches. They are checked here; then the writer takes them. `done` is called
+    /// Appends one or more v2 batches. They are checked here; then the writer takes them. Those of a producer
+    /// with an id must follow one another; a repeat is answered with the offset it has. `done` is called
     /// once, by the writer's thread (or by this one when the append is refused at once), and must be short and
     /// must not block.
     pub fn append(

@@ -109,6 +109,7 @@ fn load_snapshot(
     folder: &Path,
     end: i64,
 ) -> io::Result<(Producers, i64, Snapshots)> {
+    remove_unfinished(disk, folder)?;
     let Snapshots(mut offsets) = Snapshots::list(disk, folder)?;
     while let Some(offset) = offsets.last().copied() {
         if offset <= end {
@@ -127,6 +128,14 @@ fn load_snapshot(
         offsets.pop();
     }
     Ok((Producers::default(), i64::MIN, Snapshots::default()))
+}
+
+/// Removes what a crash left of a snapshot: the next one has another name and would not replace it.
+fn remove_unfinished(disk: &dyn Disk, folder: &Path) -> io::Result<()> {
+    for entry in disk.list(folder)?.iter().filter(|entry| entry.name.ends_with(".snapshot.tmp")) {
+        disk.remove_file(&folder.join(&entry.name))?;
+    }
+    Ok(())
 }
 
 /// Takes in the batches of one segment from offset `from` on.

@@ -142,6 +142,33 @@ fn at_most_two_snapshots_are_kept_and_go_with_their_segments() {
 }
 
 #[test]
+fn no_segment_goes_before_a_snapshot_reaches_past_it() {
+    for crash_first in [false, true] {
+        let config = TopicConfig { retention_ms: None, ..TopicConfig::default() };
+        let (mut bench, partition) = Bench::with_topic(1, config);
+        produce(&bench, &partition, 0..3);
+        // The segment with all that is known of the producer is closed, and its snapshot fails.
+        bench.simulation.disk().fail_next_sync("snapshot");
+        for id in 10..13 {
+            bench.append(&partition, batch(id, 1, 8_000)).unwrap();
+        }
+        assert_eq!(snapshots(&bench), [""; 0]);
+        partition.delete_records(7).unwrap();
+        if !crash_first {
+            bench.run();
+            assert_eq!(snapshots(&bench).len(), 1);
+        }
+        bench.crash();
+        bench.run();
+        assert_eq!(bench.partition().log_start_offset(), 7);
+        let gap = bench.append(&bench.partition(), numbered(4));
+        assert!(matches!(gap, Err(AppendError::OutOfOrderSequence { .. })), "{gap:?}");
+        let entries = bench.log.world().disk().list("/log/t-0".as_ref()).unwrap();
+        assert!(!entries.iter().any(|entry| entry.name.ends_with(".tmp")));
+    }
+}
+
+#[test]
 fn idle_producers_are_forgotten() {
     let (bench, partition) = Bench::with_topic(1, TopicConfig::default());
     produce(&bench, &partition, 0..3);
