@@ -158,6 +158,9 @@ fn kafka_clients(
         let python = tools.kafka_python.to_string_lossy().into_owned();
         let script = clients.join("kafka_python.py").to_string_lossy().into_owned();
         tally.runner("kafka-python", tee(&mut command(root, &python, &[&script, &server.kafka])));
+        let script = clients.join("kill.py").to_string_lossy().into_owned();
+        let serve = root.join("target/debug/examples/serve").to_string_lossy().into_owned();
+        tally.runner("kill under producers", tee(&mut command(root, &python, &[&script, &serve])));
     }
 }
 
