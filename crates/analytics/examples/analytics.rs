@@ -1,4 +1,4 @@
-//! The analytics alone, for trying things by hand: `serve FOLDER [PORT] [demo] [SITE=ACCESS_LOG]`.
+//! The analytics alone, for trying things by hand: `analytics FOLDER [PORT] [demo] [SITE=ACCESS_LOG]`.
 //!
 //! `demo` runs the newsroom that does not exist; an access log comes in within half a minute.
 
