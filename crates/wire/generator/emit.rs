@@ -117,12 +117,25 @@ fn nested(kind: &Kind) -> Option<(&str, &[Field])> {
     }
 }
 
+/// Whether a floating-point number is anywhere inside, which has no total equality.
+fn has_float(fields: &[Field]) -> bool {
+    fn inside(kind: &Kind) -> bool {
+        match kind {
+            Kind::Scalar(scalar) => *scalar == Scalar::Float64,
+            Kind::Struct(_, fields) => has_float(fields),
+            Kind::Array(inner) => inside(inner),
+        }
+    }
+    fields.iter().any(|field| inside(&field.kind))
+}
+
 fn declaration(out: &mut String, name: &str, path: &str, fields: &[Field], top: bool) {
     let doc = if top { "The message." } else { "An entry of" };
     let place = if top { String::new() } else { format!(" `{path}`.") };
     let _ = writeln!(out, "\n/// {doc}{place}");
     let derive = if fields.iter().any(|field| field.default.is_some()) { "" } else { ", Default" };
-    let _ = writeln!(out, "#[derive(Clone, Debug, PartialEq, Eq{derive})]\npub struct {name} {{");
+    let eq = if has_float(fields) { "" } else { ", Eq" };
+    let _ = writeln!(out, "#[derive(Clone, Debug, PartialEq{eq}{derive})]\npub struct {name} {{");
     for field in fields {
         let _ = writeln!(out, "    /// {} {}", field.doc, versions_doc(field.versions));
         let _ = writeln!(out, "    pub {}: {},", field.name, field_type(field));
@@ -169,6 +182,8 @@ fn scalar_names(scalar: &Scalar) -> (&'static str, &'static str) {
         Scalar::Int16 => ("i16", "i16"),
         Scalar::Int32 => ("i32", "i32"),
         Scalar::Int64 => ("i64", "i64"),
+        Scalar::Uint16 => ("u16", "u16"),
+        Scalar::Float64 => ("f64", "f64"),
         Scalar::Bool => ("bool", "bool"),
         Scalar::String => ("Text", "string"),
         Scalar::Bytes => ("Bytes", "bytes"),
@@ -248,7 +263,10 @@ fn read_value(path: &str, field: &Field) -> String {
         (Kind::Array(inner), None) => {
             format!("r.array(\"{path}\", {})", read_element(inner, &path))
         }
-        (Kind::Struct(name, _), _) => format!("{name}::read(r, v)"),
+        (Kind::Struct(name, _), Some(_)) => {
+            format!("r.nullable_struct(\"{path}\", {}, |r| {name}::read(r, v))", nullable(field))
+        }
+        (Kind::Struct(name, _), None) => format!("{name}::read(r, v)"),
         (Kind::Scalar(scalar), Some(_)) => {
             format!("r.nullable_{}(\"{path}\", {})", scalar_names(scalar).1, nullable(field))
         }
@@ -316,7 +334,11 @@ fn write_value(path: &str, field: &Field) -> String {
         (Kind::Array(inner), None) => {
             format!("w.array(\"{path}\", &self.{name}, {})", write_element(inner, &path))
         }
-        (Kind::Struct(..), _) => format!("self.{name}.write(w, v)"),
+        (Kind::Struct(..), Some(_)) => format!(
+            "w.nullable_struct(\"{path}\", {}, self.{name}.as_ref(), |w, e| e.write(w, v))",
+            nullable(field)
+        ),
+        (Kind::Struct(..), None) => format!("self.{name}.write(w, v)"),
         (Kind::Scalar(scalar), Some(_)) => format!(
             "w.nullable_{}(\"{path}\", {}, self.{name}.as_ref())",
             scalar_names(scalar).1,

@@ -16,9 +16,9 @@
 //!   nested_field: type
 //! ```
 //!
-//! A type is a scalar (`int32`, `bool`, `string`, `bytes`, `records`, `uuid`), the name of a structure
+//! A type is a scalar (`int32`, `bool`, `string`, `bytes`, `records`, `uuid`, …), the name of a structure
 //! whose fields follow two spaces further in, or either of them in brackets for an array. `?` after it
-//! allows null, `?7+` from version 7. Versions (`9+`, `4-8`, `3`) default to those of the parent.
+//! allows null, `?7+` from version 7. A structure that Kafka uses twice has a name for each place here. Versions (`9+`, `4-8`, `3`) default to those of the parent.
 
 #![allow(
     dead_code,

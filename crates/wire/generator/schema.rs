@@ -61,6 +61,8 @@ pub enum Scalar {
     Int16,
     Int32,
     Int64,
+    Uint16,
+    Float64,
     Bool,
     String,
     Bytes,
@@ -110,7 +112,9 @@ pub fn parse(text: &str) -> Result<Api, String> {
 }
 
 fn line((number, line): (usize, &str)) -> Option<Line<'_>> {
-    let (text, doc) = line.split_once('#').unwrap_or((line, ""));
+    // A raw identifier (`r#match`) is no comment.
+    let comment = line.find("# ").map(|at| line.split_at(at));
+    let (text, doc) = comment.map_or((line, ""), |(text, doc)| (text, doc.trim_start_matches('#')));
     let text = text.trim_end();
     let depth = (text.len() - text.trim_start().len()) / 2;
     let text = text.trim_start();
@@ -180,6 +184,8 @@ fn kind(
         "int16" => Scalar::Int16,
         "int32" => Scalar::Int32,
         "int64" => Scalar::Int64,
+        "uint16" => Scalar::Uint16,
+        "float64" => Scalar::Float64,
         "bool" => Scalar::Bool,
         "string" => Scalar::String,
         "bytes" => Scalar::Bytes,

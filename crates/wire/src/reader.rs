@@ -83,6 +83,16 @@ impl Reader {
         self.fixed(field).map(i64::from_be_bytes)
     }
 
+    /// Two bytes without a sign.
+    pub fn u16(&mut self, field: Field) -> Result<u16, DecodeError> {
+        self.fixed(field).map(u16::from_be_bytes)
+    }
+
+    /// A floating-point number in eight bytes.
+    pub fn f64(&mut self, field: Field) -> Result<f64, DecodeError> {
+        self.fixed(field).map(f64::from_be_bytes)
+    }
+
     /// One byte; anything but zero is true.
     pub fn bool(&mut self, field: Field) -> Result<bool, DecodeError> {
         self.fixed(field).map(|[byte]| byte != 0)
@@ -135,6 +145,16 @@ impl Reader {
         }
         let length = self.i32(field)?;
         Self::classic_length(field, length)
+    }
+
+    /// A structure, or null if this version allows it: a signed byte before it is negative for null (KIP-893).
+    pub fn nullable_struct<T>(
+        &mut self,
+        field: Field,
+        allowed: bool,
+        read: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<Option<T>, DecodeError> {
+        if self.i8(field)? < 0 { null(field, allowed) } else { read(self).map(Some) }
     }
 
     /// A string that may not be null.

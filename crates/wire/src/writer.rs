@@ -109,6 +109,18 @@ impl Writer {
         Ok(())
     }
 
+    /// Two bytes without a sign.
+    pub fn u16(&mut self, value: u16) -> Written {
+        self.buffer.put_u16(value);
+        Ok(())
+    }
+
+    /// A floating-point number in eight bytes.
+    pub fn f64(&mut self, value: f64) -> Written {
+        self.buffer.put_f64(value);
+        Ok(())
+    }
+
     /// One byte.
     pub fn bool(&mut self, value: bool) -> Written {
         self.buffer.put_u8(u8::from(value));
@@ -221,6 +233,24 @@ impl Writer {
         match value {
             Some(value) => self.records(field, value),
             None => self.null(field, allowed, false),
+        }
+    }
+
+    /// A structure, or null if this version allows it: a signed byte before it is negative for null (KIP-893).
+    pub fn nullable_struct<T>(
+        &mut self,
+        field: Field,
+        allowed: bool,
+        value: Option<&T>,
+        write: impl FnOnce(&mut Self, &T) -> Written,
+    ) -> Written {
+        match value {
+            Some(value) => {
+                self.i8(1)?;
+                write(self, value)
+            }
+            None if allowed => self.i8(-1),
+            None => Err(EncodeError::Null { field }),
         }
     }
 

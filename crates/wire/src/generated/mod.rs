@@ -21,9 +21,34 @@ pub mod delete_topics;
 pub mod delete_records;
 pub mod init_producer_id;
 pub mod offset_for_leader_epoch;
+pub mod add_partitions_to_txn;
+pub mod add_offsets_to_txn;
+pub mod end_txn;
+pub mod write_txn_markers;
+pub mod txn_offset_commit;
 pub mod describe_configs;
+pub mod alter_configs;
+pub mod alter_replica_log_dirs;
+pub mod describe_log_dirs;
+pub mod create_partitions;
 pub mod delete_groups;
+pub mod elect_leaders;
+pub mod incremental_alter_configs;
+pub mod alter_partition_reassignments;
+pub mod list_partition_reassignments;
+pub mod offset_delete;
+pub mod describe_client_quotas;
+pub mod alter_client_quotas;
+pub mod describe_quorum;
+pub mod update_features;
 pub mod describe_cluster;
+pub mod describe_producers;
+pub mod describe_transactions;
+pub mod list_transactions;
+pub mod consumer_group_heartbeat;
+pub mod consumer_group_describe;
+pub mod list_config_resources;
+pub mod describe_topic_partitions;
 
 /// The APIs described here; the number is the API key on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,17 +92,67 @@ pub enum ApiKey {
     InitProducerId = 22,
     /// Where a leader epoch ended, so that a client notices lost records (KIP-320).
     OffsetForLeaderEpoch = 23,
+    /// A producer names the partitions that its transaction will write to. Version 4 and later are for brokers (several transactions at once).
+    AddPartitionsToTxn = 24,
+    /// A producer says that its transaction will commit offsets of a group.
+    AddOffsetsToTxn = 25,
+    /// A producer commits or aborts its transaction. Version 5 answers with a raised epoch (KIP-890).
+    EndTxn = 26,
+    /// Ends transactions in the partitions they wrote to: commit and abort markers. For brokers and repair tools.
+    WriteTxnMarkers = 27,
+    /// Offsets of a group that count when the transaction commits. Version 5 adds the group to the transaction by itself (KIP-890).
+    TxnOffsetCommit = 28,
     /// Settings of topics and of this broker.
     DescribeConfigs = 32,
+    /// Replaces all settings of a topic or broker; whatever is not named goes back to its default.
+    AlterConfigs = 33,
+    /// Moves partitions between data folders.
+    AlterReplicaLogDirs = 34,
+    /// Data folders, and what their partitions take.
+    DescribeLogDirs = 35,
+    /// Adds partitions to topics.
+    CreatePartitions = 37,
     /// Groups without members, and their offsets, go.
     DeleteGroups = 42,
+    /// Chooses leaders anew.
+    ElectLeaders = 43,
+    /// Changes single settings of topics, brokers and groups (KIP-339).
+    IncrementalAlterConfigs = 44,
+    /// Moves replicas to other brokers (KIP-455).
+    AlterPartitionReassignments = 45,
+    /// Replicas that are being moved (KIP-455).
+    ListPartitionReassignments = 46,
+    /// Removes offsets that a group has committed (KIP-496).
+    OffsetDelete = 47,
+    /// Quotas of users, clients and addresses (KIP-546).
+    DescribeClientQuotas = 48,
+    /// Changes quotas of users, clients and addresses (KIP-546).
+    AlterClientQuotas = 49,
+    /// State of the controllers' quorum (KIP-595).
+    DescribeQuorum = 55,
+    /// Raises or lowers the level of features (KIP-584).
+    UpdateFeatures = 57,
     /// The brokers there are, without topics (KIP-700).
     DescribeCluster = 60,
+    /// Producers with state in some partitions (KIP-664).
+    DescribeProducers = 61,
+    /// State of transactions by their transactional ids (KIP-664).
+    DescribeTransactions = 65,
+    /// Transactional ids of this coordinator (KIP-664).
+    ListTransactions = 66,
+    /// A member of a group in the new protocol says that it lives and what it has (KIP-848).
+    ConsumerGroupHeartbeat = 68,
+    /// Members and assignments of groups in the new protocol (KIP-848).
+    ConsumerGroupDescribe = 69,
+    /// Names of everything that has settings (KIP-1142).
+    ListConfigResources = 74,
+    /// Topics and their partitions, a page at a time (KIP-966).
+    DescribeTopicPartitions = 75,
 }
 
 impl ApiKey {
     /// All of them, in the order of their keys.
-    pub const ALL: [Self; 22] = [Self::Produce, Self::Fetch, Self::ListOffsets, Self::Metadata, Self::OffsetCommit, Self::OffsetFetch, Self::FindCoordinator, Self::JoinGroup, Self::Heartbeat, Self::LeaveGroup, Self::SyncGroup, Self::DescribeGroups, Self::ListGroups, Self::ApiVersions, Self::CreateTopics, Self::DeleteTopics, Self::DeleteRecords, Self::InitProducerId, Self::OffsetForLeaderEpoch, Self::DescribeConfigs, Self::DeleteGroups, Self::DescribeCluster];
+    pub const ALL: [Self; 47] = [Self::Produce, Self::Fetch, Self::ListOffsets, Self::Metadata, Self::OffsetCommit, Self::OffsetFetch, Self::FindCoordinator, Self::JoinGroup, Self::Heartbeat, Self::LeaveGroup, Self::SyncGroup, Self::DescribeGroups, Self::ListGroups, Self::ApiVersions, Self::CreateTopics, Self::DeleteTopics, Self::DeleteRecords, Self::InitProducerId, Self::OffsetForLeaderEpoch, Self::AddPartitionsToTxn, Self::AddOffsetsToTxn, Self::EndTxn, Self::WriteTxnMarkers, Self::TxnOffsetCommit, Self::DescribeConfigs, Self::AlterConfigs, Self::AlterReplicaLogDirs, Self::DescribeLogDirs, Self::CreatePartitions, Self::DeleteGroups, Self::ElectLeaders, Self::IncrementalAlterConfigs, Self::AlterPartitionReassignments, Self::ListPartitionReassignments, Self::OffsetDelete, Self::DescribeClientQuotas, Self::AlterClientQuotas, Self::DescribeQuorum, Self::UpdateFeatures, Self::DescribeCluster, Self::DescribeProducers, Self::DescribeTransactions, Self::ListTransactions, Self::ConsumerGroupHeartbeat, Self::ConsumerGroupDescribe, Self::ListConfigResources, Self::DescribeTopicPartitions];
 
     /// The API's name.
     pub const fn name(self) -> &'static str {
@@ -101,9 +176,34 @@ impl ApiKey {
             Self::DeleteRecords => "DeleteRecords",
             Self::InitProducerId => "InitProducerId",
             Self::OffsetForLeaderEpoch => "OffsetForLeaderEpoch",
+            Self::AddPartitionsToTxn => "AddPartitionsToTxn",
+            Self::AddOffsetsToTxn => "AddOffsetsToTxn",
+            Self::EndTxn => "EndTxn",
+            Self::WriteTxnMarkers => "WriteTxnMarkers",
+            Self::TxnOffsetCommit => "TxnOffsetCommit",
             Self::DescribeConfigs => "DescribeConfigs",
+            Self::AlterConfigs => "AlterConfigs",
+            Self::AlterReplicaLogDirs => "AlterReplicaLogDirs",
+            Self::DescribeLogDirs => "DescribeLogDirs",
+            Self::CreatePartitions => "CreatePartitions",
             Self::DeleteGroups => "DeleteGroups",
+            Self::ElectLeaders => "ElectLeaders",
+            Self::IncrementalAlterConfigs => "IncrementalAlterConfigs",
+            Self::AlterPartitionReassignments => "AlterPartitionReassignments",
+            Self::ListPartitionReassignments => "ListPartitionReassignments",
+            Self::OffsetDelete => "OffsetDelete",
+            Self::DescribeClientQuotas => "DescribeClientQuotas",
+            Self::AlterClientQuotas => "AlterClientQuotas",
+            Self::DescribeQuorum => "DescribeQuorum",
+            Self::UpdateFeatures => "UpdateFeatures",
             Self::DescribeCluster => "DescribeCluster",
+            Self::DescribeProducers => "DescribeProducers",
+            Self::DescribeTransactions => "DescribeTransactions",
+            Self::ListTransactions => "ListTransactions",
+            Self::ConsumerGroupHeartbeat => "ConsumerGroupHeartbeat",
+            Self::ConsumerGroupDescribe => "ConsumerGroupDescribe",
+            Self::ListConfigResources => "ListConfigResources",
+            Self::DescribeTopicPartitions => "DescribeTopicPartitions",
         }
     }
 
@@ -129,9 +229,34 @@ impl ApiKey {
             Self::DeleteRecords => 2,
             Self::InitProducerId => 2,
             Self::OffsetForLeaderEpoch => 4,
+            Self::AddPartitionsToTxn => 3,
+            Self::AddOffsetsToTxn => 3,
+            Self::EndTxn => 3,
+            Self::WriteTxnMarkers => 1,
+            Self::TxnOffsetCommit => 3,
             Self::DescribeConfigs => 4,
+            Self::AlterConfigs => 2,
+            Self::AlterReplicaLogDirs => 2,
+            Self::DescribeLogDirs => 2,
+            Self::CreatePartitions => 2,
             Self::DeleteGroups => 2,
+            Self::ElectLeaders => 2,
+            Self::IncrementalAlterConfigs => 1,
+            Self::AlterPartitionReassignments => 0,
+            Self::ListPartitionReassignments => 0,
+            Self::OffsetDelete => 32767,
+            Self::DescribeClientQuotas => 1,
+            Self::AlterClientQuotas => 1,
+            Self::DescribeQuorum => 0,
+            Self::UpdateFeatures => 0,
             Self::DescribeCluster => 0,
+            Self::DescribeProducers => 0,
+            Self::DescribeTransactions => 0,
+            Self::ListTransactions => 0,
+            Self::ConsumerGroupHeartbeat => 0,
+            Self::ConsumerGroupDescribe => 0,
+            Self::ListConfigResources => 0,
+            Self::DescribeTopicPartitions => 0,
         }
     }
 
@@ -157,9 +282,34 @@ impl ApiKey {
             Self::DeleteRecords => 0..=2,
             Self::InitProducerId => 0..=5,
             Self::OffsetForLeaderEpoch => 2..=4,
+            Self::AddPartitionsToTxn => 0..=5,
+            Self::AddOffsetsToTxn => 0..=4,
+            Self::EndTxn => 0..=5,
+            Self::WriteTxnMarkers => 1..=2,
+            Self::TxnOffsetCommit => 0..=5,
             Self::DescribeConfigs => 1..=4,
+            Self::AlterConfigs => 0..=2,
+            Self::AlterReplicaLogDirs => 1..=2,
+            Self::DescribeLogDirs => 1..=5,
+            Self::CreatePartitions => 0..=3,
             Self::DeleteGroups => 0..=2,
+            Self::ElectLeaders => 0..=2,
+            Self::IncrementalAlterConfigs => 0..=1,
+            Self::AlterPartitionReassignments => 0..=1,
+            Self::ListPartitionReassignments => 0..=0,
+            Self::OffsetDelete => 0..=0,
+            Self::DescribeClientQuotas => 0..=1,
+            Self::AlterClientQuotas => 0..=1,
+            Self::DescribeQuorum => 0..=2,
+            Self::UpdateFeatures => 0..=2,
             Self::DescribeCluster => 0..=2,
+            Self::DescribeProducers => 0..=0,
+            Self::DescribeTransactions => 0..=0,
+            Self::ListTransactions => 0..=2,
+            Self::ConsumerGroupHeartbeat => 0..=1,
+            Self::ConsumerGroupDescribe => 0..=1,
+            Self::ListConfigResources => 0..=1,
+            Self::DescribeTopicPartitions => 0..=0,
         }
     }
 }

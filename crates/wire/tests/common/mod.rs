@@ -67,11 +67,15 @@ fn value(rng: &mut Rng, field: &Field, version: i16, flexible: bool, out: &mut V
     let nullable = field.nullable_from.is_some_and(|from| version >= from);
     if nullable && rng.below(4) == 0 {
         match (&field.kind, flexible) {
+            (Kind::Struct(..), _) => out.push(0xff),
             (_, true) => varint(0, out),
             (Kind::Scalar(Scalar::String), false) => out.extend((-1i16).to_be_bytes()),
             _ => out.extend((-1i32).to_be_bytes()),
         }
     } else {
+        if field.nullable_from.is_some() && matches!(field.kind, Kind::Struct(..)) {
+            out.push(1);
+        }
         kind(rng, &field.kind, version, flexible, out);
     }
 }
@@ -96,6 +100,9 @@ fn scalar(rng: &mut Rng, scalar: &Scalar, flexible: bool, out: &mut Vec<u8>) {
         Scalar::Int16 => out.extend((number as i16).to_be_bytes()),
         Scalar::Int32 => out.extend((number as i32).to_be_bytes()),
         Scalar::Int64 => out.extend(number.to_be_bytes()),
+        Scalar::Uint16 => out.extend((number as u16 | 2).to_be_bytes()),
+        // A whole number, so that it reads the same however it is printed.
+        Scalar::Float64 => out.extend(((number % 1000) as f64).to_be_bytes()),
         Scalar::Bool => out.push(1),
         Scalar::Uuid => (0..16).for_each(|_| out.push(rng.below(255) as u8 + 1)),
         Scalar::String => {
@@ -150,8 +157,57 @@ macro_rules! for_each_api {
         $check!(DeleteRecordsRequest, DeleteRecordsResponse, delete_records);
         $check!(InitProducerIdRequest, InitProducerIdResponse, init_producer_id);
         $check!(OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, offset_for_leader_epoch);
+        $check!(AddPartitionsToTxnRequest, AddPartitionsToTxnResponse, add_partitions_to_txn);
+        $check!(AddOffsetsToTxnRequest, AddOffsetsToTxnResponse, add_offsets_to_txn);
+        $check!(EndTxnRequest, EndTxnResponse, end_txn);
+        $check!(WriteTxnMarkersRequest, WriteTxnMarkersResponse, write_txn_markers);
+        $check!(TxnOffsetCommitRequest, TxnOffsetCommitResponse, txn_offset_commit);
         $check!(DescribeConfigsRequest, DescribeConfigsResponse, describe_configs);
+        $check!(AlterConfigsRequest, AlterConfigsResponse, alter_configs);
+        $check!(AlterReplicaLogDirsRequest, AlterReplicaLogDirsResponse, alter_replica_log_dirs);
+        $check!(DescribeLogDirsRequest, DescribeLogDirsResponse, describe_log_dirs);
+        $check!(CreatePartitionsRequest, CreatePartitionsResponse, create_partitions);
         $check!(DeleteGroupsRequest, DeleteGroupsResponse, delete_groups);
+        $check!(ElectLeadersRequest, ElectLeadersResponse, elect_leaders);
+        $check!(
+            IncrementalAlterConfigsRequest,
+            IncrementalAlterConfigsResponse,
+            incremental_alter_configs
+        );
+        $check!(
+            AlterPartitionReassignmentsRequest,
+            AlterPartitionReassignmentsResponse,
+            alter_partition_reassignments
+        );
+        $check!(
+            ListPartitionReassignmentsRequest,
+            ListPartitionReassignmentsResponse,
+            list_partition_reassignments
+        );
+        $check!(OffsetDeleteRequest, OffsetDeleteResponse, offset_delete);
+        $check!(DescribeClientQuotasRequest, DescribeClientQuotasResponse, describe_client_quotas);
+        $check!(AlterClientQuotasRequest, AlterClientQuotasResponse, alter_client_quotas);
+        $check!(DescribeQuorumRequest, DescribeQuorumResponse, describe_quorum);
+        $check!(UpdateFeaturesRequest, UpdateFeaturesResponse, update_features);
         $check!(DescribeClusterRequest, DescribeClusterResponse, describe_cluster);
+        $check!(DescribeProducersRequest, DescribeProducersResponse, describe_producers);
+        $check!(DescribeTransactionsRequest, DescribeTransactionsResponse, describe_transactions);
+        $check!(ListTransactionsRequest, ListTransactionsResponse, list_transactions);
+        $check!(
+            ConsumerGroupHeartbeatRequest,
+            ConsumerGroupHeartbeatResponse,
+            consumer_group_heartbeat
+        );
+        $check!(
+            ConsumerGroupDescribeRequest,
+            ConsumerGroupDescribeResponse,
+            consumer_group_describe
+        );
+        $check!(ListConfigResourcesRequest, ListConfigResourcesResponse, list_config_resources);
+        $check!(
+            DescribeTopicPartitionsRequest,
+            DescribeTopicPartitionsResponse,
+            describe_topic_partitions
+        );
     };
 }
