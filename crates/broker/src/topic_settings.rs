@@ -1,6 +1,6 @@
 //! A topic's settings in Kafka's names (`retention.ms=…`), to and from the log's.
 
-use tidemill_commitlog::{Durability, TimestampType, TopicConfig};
+use tidemill_commitlog::{Cleanup, Durability, TimestampType, TopicConfig};
 
 /// Kafka's settings that have no meaning here. They are taken, so that scripts written for Kafka run, and
 /// logged, so that nobody relies on them.
@@ -9,7 +9,6 @@ const IGNORED: &[&str] = &[
     "compression.lz4.level",
     "compression.type",
     "compression.zstd.level",
-    "delete.retention.ms",
     "file.delete.delay.ms",
     "flush.messages",
     "flush.ms",
@@ -18,17 +17,11 @@ const IGNORED: &[&str] = &[
     "leader.replication.throttled.replicas",
     "local.retention.bytes",
     "local.retention.ms",
-    "max.compaction.lag.ms",
-    "message.timestamp.after.max.ms",
-    "message.timestamp.before.max.ms",
-    "min.cleanable.dirty.ratio",
-    "min.compaction.lag.ms",
     "min.insync.replicas",
     "preallocate",
     "remote.storage.enable",
     "segment.index.bytes",
     "segment.jitter.ms",
-    "segment.ms",
     "unclean.leader.election.enable",
 ];
 
@@ -51,10 +44,18 @@ pub(crate) fn apply(config: &mut TopicConfig, name: &str, value: &str) -> Result
             };
         }
         "segment.bytes" => config.segment_bytes = Some(number(name, value)?),
+        "segment.ms" => config.segment_ms = number(name, value)?,
+        "delete.retention.ms" => config.delete_retention_ms = number(name, value)?,
+        "min.cleanable.dirty.ratio" => config.min_cleanable_dirty_ratio = number(name, value)?,
+        "min.compaction.lag.ms" => config.min_compaction_lag_ms = number(name, value)?,
+        "max.compaction.lag.ms" => config.max_compaction_lag_ms = number(name, value)?,
+        "message.timestamp.before.max.ms" => config.timestamp_before_max_ms = number(name, value)?,
+        "message.timestamp.after.max.ms" => config.timestamp_after_max_ms = number(name, value)?,
         "max.message.bytes" => config.max_message_bytes = number(name, value)?,
         "cleanup.policy" => match value {
-            "delete" => config.compact = false,
-            "compact" | "compact,delete" | "delete,compact" => config.compact = true,
+            "delete" => config.cleanup = Cleanup::DELETE,
+            "compact" => config.cleanup = Cleanup::COMPACT,
+            "compact,delete" | "delete,compact" => config.cleanup = Cleanup::BOTH,
             _ => return Err(format!("{name} must be delete or compact, not {value}")),
         },
         "message.timestamp.type" => match value {
@@ -81,7 +82,8 @@ fn number<T: std::str::FromStr>(name: &str, value: &str) -> Result<T, String> {
 pub(crate) fn describe(config: &TopicConfig) -> Vec<(&'static str, String)> {
     let or_none = |value: Option<String>| value.unwrap_or_else(|| "-1".into());
     let mut settings = vec![
-        ("cleanup.policy", if config.compact { "compact" } else { "delete" }.to_owned()),
+        ("cleanup.policy", policy(config.cleanup).to_owned()),
+        ("delete.retention.ms", config.delete_retention_ms.to_string()),
         (
             "durability",
             match config.durability {
@@ -90,7 +92,10 @@ pub(crate) fn describe(config: &TopicConfig) -> Vec<(&'static str, String)> {
             }
             .to_owned(),
         ),
+        ("max.compaction.lag.ms", config.max_compaction_lag_ms.to_string()),
         ("max.message.bytes", config.max_message_bytes.to_string()),
+        ("message.timestamp.after.max.ms", config.timestamp_after_max_ms.to_string()),
+        ("message.timestamp.before.max.ms", config.timestamp_before_max_ms.to_string()),
         (
             "message.timestamp.type",
             match config.timestamp_type {
@@ -99,11 +104,23 @@ pub(crate) fn describe(config: &TopicConfig) -> Vec<(&'static str, String)> {
             }
             .to_owned(),
         ),
+        ("min.cleanable.dirty.ratio", config.min_cleanable_dirty_ratio.to_string()),
+        ("min.compaction.lag.ms", config.min_compaction_lag_ms.to_string()),
         ("retention.bytes", or_none(config.retention_bytes.map(|bytes| bytes.to_string()))),
         ("retention.ms", or_none(config.retention_ms.map(|ms| ms.to_string()))),
+        ("segment.ms", config.segment_ms.to_string()),
     ];
     settings.extend(config.segment_bytes.map(|bytes| ("segment.bytes", bytes.to_string())));
     settings
+}
+
+fn policy(cleanup: Cleanup) -> &'static str {
+    match (cleanup.compact, cleanup.delete) {
+        (true, true) => "compact,delete",
+        (true, false) => "compact",
+        (false, true) => "delete",
+        (false, false) => "",
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What can be set on a log and on a topic, and the rules that names and values keep.
+//! What can be set on a log, and how topics are named and known.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 pub use crate::batch::TimestampType;
 use crate::error::TopicError;
-use crate::limits::{
-    APPEND_BYTES_MAX, MESSAGE_BYTES_DEFAULT, PARTITIONS_MAX, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN,
-};
+pub use crate::topic_config::{Cleanup, Durability, TopicConfig};
 
 /// Settings of one log folder. Plain data; `..LogConfig::new(dir)` fills what you do not name.
 #[derive(Clone, Debug)]
@@ -56,16 +54,6 @@ impl LogConfig {
     }
 }
 
-/// When an append that asks for [`Acks::Synced`] is answered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Durability {
-    /// After the bytes are synced to the disk: survives the machine's crash.
-    #[default]
-    Synced,
-    /// After the bytes are written: survives our crash, not the machine's. They are synced right after.
-    Written,
-}
-
 /// What the caller of an append waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Acks {
@@ -74,73 +62,6 @@ pub enum Acks {
     /// What the topic's [`Durability`] says (Kafka's `acks=all`).
     #[default]
     Synced,
-}
-
-/// Settings of one topic, kept on the disk with it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TopicConfig {
-    /// How many partitions, at least one.
-    pub partitions: i32,
-    /// Segments whose newest record is older are removed, milliseconds; `None` keeps them.
-    pub retention_ms: Option<i64>,
-    /// The oldest segments are removed while a partition is larger, bytes; `None` keeps them.
-    pub retention_bytes: Option<u64>,
-    /// Bytes after which a segment is closed; `None` takes the log's setting.
-    pub segment_bytes: Option<u64>,
-    /// The largest batch accepted, bytes (Kafka's `max.message.bytes`).
-    pub max_message_bytes: u32,
-    /// What [`Acks::Synced`] waits for.
-    pub durability: Durability,
-    /// Whether only the last record of each key need be kept (stored; cleaning is not done yet).
-    pub compact: bool,
-    /// Who sets the timestamps.
-    pub timestamp_type: TimestampType,
-}
-
-impl Default for TopicConfig {
-    /// One partition, seven days, synced; otherwise as Kafka's defaults.
-    fn default() -> Self {
-        Self {
-            partitions: 1,
-            retention_ms: Some(7 * 24 * 3_600_000),
-            retention_bytes: None,
-            segment_bytes: None,
-            max_message_bytes: MESSAGE_BYTES_DEFAULT,
-            durability: Durability::Synced,
-            compact: false,
-            timestamp_type: TimestampType::CreateTime,
-        }
-    }
-}
-
-impl TopicConfig {
-    /// The defaults with so many partitions.
-    pub fn with_partitions(partitions: i32) -> Self {
-        Self { partitions, ..Self::default() }
-    }
-
-    /// Checks every value against its bounds.
-    pub(crate) fn check(&self) -> Result<(), TopicError> {
-        let invalid = |field, why: String| Err(TopicError::InvalidConfig { field, why });
-        if !(1..=PARTITIONS_MAX).contains(&self.partitions) {
-            return invalid("partitions", format!("must be 1 to {PARTITIONS_MAX}"));
-        }
-        if usize::try_from(self.max_message_bytes).is_ok_and(|bytes| bytes > APPEND_BYTES_MAX) {
-            return invalid("max_message_bytes", format!("must be at most {APPEND_BYTES_MAX}"));
-        }
-        let segment = SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX;
-        if self.segment_bytes.is_some_and(|bytes| !segment.contains(&bytes)) {
-            let why = format!("must be {SEGMENT_BYTES_MIN} to {SEGMENT_BYTES_MAX}");
-            return invalid("segment_bytes", why);
-        }
-        if self.retention_ms.is_some_and(|ms| ms < 0) {
-            return invalid(
-                "retention_ms",
-                "must not be negative; leave it out to keep all".into(),
-            );
-        }
-        Ok(())
-    }
 }
 
 /// The identity of a topic: made when the topic is, never used again, stable on the disk.
@@ -189,7 +110,7 @@ impl TopicId {
 }
 
 /// What is known of a topic.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TopicInfo {
     /// Its name.
     pub name: Arc<str>,

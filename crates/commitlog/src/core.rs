@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use tidemill_world::{Wake, World};
 
-use crate::config::{LogConfig, TopicConfig, TopicId, TopicInfo};
+use crate::config::{LogConfig, TopicConfig, TopicId};
 use crate::epoch::LeaderEpoch;
 use crate::handles::ReadHandles;
 use crate::producer_ids::ProducerIds;
 use crate::queue::Queue;
 use crate::segment::Files;
-use crate::state::PartitionState;
+use crate::state::{PartitionState, SharedTopic};
 
 pub(crate) struct Core {
     pub(crate) world: World,
@@ -39,7 +39,7 @@ struct Topics {
 /// A topic and its partitions in order.
 #[derive(Clone)]
 pub(crate) struct Topic {
-    pub(crate) info: Arc<TopicInfo>,
+    pub(crate) shared: Arc<SharedTopic>,
     pub(crate) partitions: Arc<[Arc<PartitionState>]>,
 }
 
@@ -105,15 +105,15 @@ impl Core {
 
     pub(crate) fn insert(&self, topic: Topic) {
         let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
-        let name = Arc::clone(&topic.info.name);
-        topics.names.insert(topic.info.id, Arc::clone(&name));
+        let name = Arc::clone(&topic.shared.name);
+        topics.names.insert(topic.shared.id, Arc::clone(&name));
         topics.by_name.insert(name, topic);
     }
 
     pub(crate) fn remove(&self, name: &str) {
         let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(topic) = topics.by_name.remove(name) {
-            topics.names.remove(&topic.info.id);
+            topics.names.remove(&topic.shared.id);
         }
     }
 

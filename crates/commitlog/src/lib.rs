@@ -98,13 +98,17 @@ mod index;
 mod names;
 mod segment;
 mod starts;
+mod topic_config;
+mod topic_file;
 mod topics;
 
 #[cfg(test)]
 mod tests;
 
 pub use appender::Appender;
-pub use config::{Acks, Durability, LogConfig, TimestampType, TopicConfig, TopicId, TopicInfo};
+pub use config::{
+    Acks, Cleanup, Durability, LogConfig, TimestampType, TopicConfig, TopicId, TopicInfo,
+};
 pub use error::{
     AppendError, CloseError, Corruption, OpenError, ProducerIdError, ReadError, ReopenError,
     TopicError,

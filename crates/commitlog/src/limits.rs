@@ -36,6 +36,12 @@ pub(crate) const SEGMENT_BYTES_MIN: u64 = 1 << 10;
 /// Partitions of one topic: each is a folder with five files.
 pub(crate) const PARTITIONS_MAX: i32 = 10_000;
 
+/// Settings of one topic that are kept without an effect: Kafka has about 30 topic settings.
+pub(crate) const OTHER_SETTINGS_MAX: usize = 64;
+
+/// Bytes of the name and value of one of them: lists of throttled replicas are the longest.
+pub(crate) const OTHER_SETTING_BYTES_MAX: usize = 8 << 10;
+
 /// Bytes of one read, whatever the caller asks for: one reader must not take the memory of all.
 pub(crate) const READ_BYTES_MAX: usize = 64 << 20;
 

@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tidemill_world::{Disk, Driver, DriverHandle, Lock, Step, Waiting, Wake, World};
 
 use crate::config::{LogConfig, TopicConfig, TopicId, TopicInfo, check_topic_name};
-use crate::core::Core;
+use crate::core::{Core, Topic};
 use crate::error::{CloseError, OpenError, ProducerIdError, TopicError};
 use crate::limits::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
 use crate::names::LOCK;
-use crate::opening::{Known, open_all, open_topic};
+use crate::opening::{Known, open_all, open_partitions, open_topic};
 use crate::partition::Partition;
 use crate::state::{Condition, PartitionState};
 use crate::topics;
@@ -80,10 +80,10 @@ impl Log {
         let core = &self.0.core;
         let mut unfinished = self.0.topics_turn()?;
         if let Some(topic) = core.topic(name) {
-            return Err(TopicError::Exists(Arc::clone(&topic.info.name)));
+            return Err(TopicError::Exists(Arc::clone(&topic.shared.name)));
         }
         let info = TopicInfo { name: name.into(), id: new_id(&core.world), config };
-        topics::clear_strays(core.world.disk(), &core.config.dir, &info)?;
+        topics::clear_strays(core.world.disk(), &core.config.dir, &info, 0)?;
         match make_topic(core, &info) {
             Ok(()) => Ok(info),
             Err(error) => {
@@ -117,11 +117,12 @@ impl Log {
         let folders = {
             let mut unfinished = self.0.topics_turn()?;
             let topic = core.topic(name).ok_or_else(|| TopicError::Unknown(name.to_owned()))?;
-            topics::begin_delete(disk, dir, &topic.info)?;
+            let info = topic.shared.info();
+            topics::begin_delete(disk, dir, &info)?;
             core.remove(name);
             topic.partitions.iter().for_each(|partition| retire(core, partition));
-            topics::finish_delete(disk, dir, &topic.info)
-                .inspect_err(|_| unfinished.push((*topic.info).clone()))?
+            topics::finish_delete(disk, dir, &info)
+                .inspect_err(|_| unfinished.push((*info).clone()))?
         };
         for folder in folders {
             disk.remove_dir_all(&folder).map_err(TopicError::io(folder))?;
@@ -129,19 +130,76 @@ impl Log {
         Ok(())
     }
 
+    /// Changes the settings of a topic, durably, for all its handles at once. `change` gets the settings as they are;
+    /// what it does to `partitions` is left out (see [`add_partitions`](Self::add_partitions)).
+    ///
+    /// # Errors
+    /// The topic is unknown, a setting is invalid, or the disk refused: then the old settings hold until the log
+    /// is opened again, and the old or the new ones from then on.
+    pub fn alter_topic(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut TopicConfig),
+    ) -> Result<TopicInfo, TopicError> {
+        let core = &self.0.core;
+        let _turn = self.0.topics_turn()?;
+        let topic = core.topic(name).ok_or_else(|| TopicError::Unknown(name.to_owned()))?;
+        let mut info = (*topic.shared.info()).clone();
+        let partitions = info.config.partitions;
+        change(&mut info.config);
+        info.config.partitions = partitions;
+        info.config.check()?;
+        topics::write(core.world.disk(), &core.config.dir, &info)?;
+        topic.shared.set(Arc::new(info.clone()));
+        core.request_retention();
+        Ok(info)
+    }
+
+    /// Raises the number of a topic's partitions to `total`, durably: all of the new ones are there or none,
+    /// whatever happens.
+    ///
+    /// # Errors
+    /// The topic is unknown, `total` is not more than it has or over the bound, a folder with unknown data is in
+    /// the way, or the disk refused: then the old number holds until the log is opened again, and the old or the
+    /// new one from then on.
+    pub fn add_partitions(&self, name: &str, total: i32) -> Result<TopicInfo, TopicError> {
+        let core = &self.0.core;
+        let (disk, dir) = (core.world.disk(), &core.config.dir);
+        let _turn = self.0.topics_turn()?;
+        let topic = core.topic(name).ok_or_else(|| TopicError::Unknown(name.to_owned()))?;
+        let mut info = (*topic.shared.info()).clone();
+        let first = std::mem::replace(&mut info.config.partitions, total);
+        if total <= first {
+            let why = format!("must be more than the {first} there are");
+            return Err(TopicError::InvalidConfig { field: "partitions", why });
+        }
+        info.config.check()?;
+        topics::clear_strays(disk, dir, &info, first)?;
+        topics::create_folders(disk, dir, &info, first, core.epoch.get())
+            .map_err(TopicError::io(dir))?;
+        // Opened before the topic names them: what fails here leaves the topic as it was.
+        let added = open_partitions(core, &topic.shared, &info, first, &Known::default())
+            .map_err(|(path, source)| TopicError::Io { path, source })?;
+        topics::write(disk, dir, &info)?;
+        let partitions = topic.partitions.iter().cloned().chain(added).collect();
+        core.insert(Topic { shared: Arc::clone(&topic.shared), partitions });
+        topic.shared.set(Arc::new(info.clone()));
+        Ok(info)
+    }
+
     /// All topics, by name.
     pub fn topics(&self) -> Vec<TopicInfo> {
-        self.0.core.topics().iter().map(|topic| (*topic.info).clone()).collect()
+        self.0.core.topics().iter().map(|topic| (*topic.shared.info()).clone()).collect()
     }
 
     /// A topic by its name.
     pub fn topic(&self, name: &str) -> Option<TopicInfo> {
-        self.0.core.topic(name).map(|topic| (*topic.info).clone())
+        self.0.core.topic(name).map(|topic| (*topic.shared.info()).clone())
     }
 
     /// A topic by its identity.
     pub fn topic_by_id(&self, id: TopicId) -> Option<TopicInfo> {
-        self.0.core.topic_by_id(id).map(|topic| (*topic.info).clone())
+        self.0.core.topic_by_id(id).map(|topic| (*topic.shared.info()).clone())
     }
 
     /// A handle of one partition.

@@ -18,7 +18,7 @@ use bytes::Bytes;
 use thiserror::Error;
 
 use crate::batch::{BatchBuilder, BatchError, Record, records};
-use crate::config::{Acks, TopicConfig};
+use crate::config::{Acks, Cleanup, TopicConfig};
 use crate::error::{AppendError, ReadError, TopicError};
 use crate::limits::{APPEND_BYTES_MAX, OFFSETS_SNAPSHOT_BYTES};
 use crate::log::Log;
@@ -89,7 +89,7 @@ impl GroupOffsets {
     pub fn open(log: &Log) -> Result<Self, OffsetsError> {
         let config = TopicConfig {
             retention_ms: None,
-            compact: true,
+            cleanup: Cleanup::COMPACT,
             segment_bytes: Some(SEGMENT_BYTES),
             ..TopicConfig::default()
         };

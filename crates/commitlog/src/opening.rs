@@ -20,7 +20,7 @@ use crate::names::{
 };
 use crate::recovery::Recovery;
 use crate::starts::{Starts, read_starts};
-use crate::state::{Condition, Opened, PartitionState};
+use crate::state::{Condition, Opened, PartitionState, SharedTopic};
 use crate::topics::{self, TopicFile};
 
 /// Opens all topics there are.
@@ -120,17 +120,29 @@ pub(crate) fn open_topic(
     info: TopicInfo,
     known: &Known,
 ) -> Result<Topic, (PathBuf, io::Error)> {
-    let info = Arc::new(info);
+    let shared = Arc::new(SharedTopic::new(info));
+    let partitions = open_partitions(core, &shared, &shared.info(), 0, known)?;
+    Ok(Topic { shared, partitions: partitions.into() })
+}
+
+/// Recovers the partitions from `first` on of a topic that is to be as `info` says. An error names the folder.
+pub(crate) fn open_partitions(
+    core: &Core,
+    shared: &Arc<SharedTopic>,
+    info: &TopicInfo,
+    first: i32,
+    known: &Known,
+) -> Result<Vec<Arc<PartitionState>>, (PathBuf, io::Error)> {
     let mut partitions = Vec::new();
-    for index in 0..info.config.partitions {
+    for index in first..info.config.partitions {
         let folder = core.config.dir.join(partition_folder(&info.name, index));
-        let opened = open_partition(core, &info, index, &folder, known);
+        let opened = open_partition(core, info, index, &folder, known);
         let opened = opened.map_err(|error| (folder.clone(), error))?;
         let mark = known.marks.get(&(info.id, index)).cloned();
-        let (topic, number) = (Arc::clone(&info), core.number());
+        let (topic, number) = (Arc::clone(shared), core.number());
         partitions.push(Arc::new(PartitionState::new(topic, index, number, folder, mark, opened)));
     }
-    Ok(Topic { info, partitions: partitions.into() })
+    Ok(partitions)
 }
 
 fn open_partition(

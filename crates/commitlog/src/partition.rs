@@ -121,8 +121,9 @@ impl Partition {
                 max: APPEND_BYTES_MAX,
             });
         }
-        let (records, has_producer) = self.check_batches(&batches)?;
-        let (bytes, log_append_time_ms) = match self.state.topic.config.timestamp_type {
+        let topic = self.state.topic.info();
+        let (records, has_producer) = check_batches(&topic, &batches)?;
+        let (bytes, log_append_time_ms) = match topic.config.timestamp_type {
             TimestampType::CreateTime => (batches, -1),
             TimestampType::LogAppendTime => {
                 let now = self.core.world.clock().wall_ms();
@@ -142,24 +143,6 @@ impl Partition {
         })
     }
 
-    /// Checks each batch and returns how many offsets they take, and whether any has a producer id.
-    fn check_batches(&self, mut rest: &[u8]) -> Result<(i64, bool), AppendError> {
-        let max = usize::try_from(self.state.topic.config.max_message_bytes).unwrap_or(usize::MAX);
-        let (mut records, mut has_producer) = (0i64, false);
-        while !rest.is_empty() {
-            let header = check(rest, APPEND_BYTES_MAX)?;
-            header.check_count()?;
-            if header.bytes > max {
-                let topic = Arc::clone(&self.state.topic.name);
-                return Err(AppendError::TooLarge { topic, bytes: header.bytes, max });
-            }
-            records += i64::from(header.record_count);
-            has_producer |= header.producer_id >= 0;
-            rest = rest.get(header.bytes..).unwrap_or_default();
-        }
-        Ok((records, has_producer))
-    }
-
     /// Whole batches from the one that holds `offset`: at least one if there is one, then while they fit in
     /// `bytes_max`; only what lies below the high watermark, and nothing at the watermark itself.
     ///
@@ -177,9 +160,9 @@ impl Partition {
         read::offset_for_timestamp(&self.core, &self.state, timestamp_ms)
     }
 
-    /// The topic, as it was when this handle was made.
-    pub fn topic(&self) -> &TopicInfo {
-        &self.state.topic
+    /// The topic with its settings as they are now. Costs a reference count; ask again to see a change.
+    pub fn topic(&self) -> Arc<TopicInfo> {
+        self.state.topic.info()
     }
 
     /// The number of the partition in its topic.
@@ -268,7 +251,7 @@ impl Partition {
         let recovery = Recovery {
             disk,
             folder: &state.folder,
-            segment_bytes: self.core.segment_bytes(&state.topic.config),
+            segment_bytes: self.core.segment_bytes(&state.topic.info().config),
             mark: mark.as_ref(),
             log_start: Some(state.log_start_offset()),
             epoch,
@@ -362,6 +345,24 @@ impl Drop for Subscription {
     fn drop(&mut self) {
         self.state.watchers.remove(self.id);
     }
+}
+
+/// Checks each batch and returns how many offsets they take, and whether any has a producer id.
+fn check_batches(topic: &TopicInfo, mut rest: &[u8]) -> Result<(i64, bool), AppendError> {
+    let max = usize::try_from(topic.config.max_message_bytes).unwrap_or(usize::MAX);
+    let (mut records, mut has_producer) = (0i64, false);
+    while !rest.is_empty() {
+        let header = check(rest, APPEND_BYTES_MAX)?;
+        header.check_count()?;
+        if header.bytes > max {
+            let topic = Arc::clone(&topic.name);
+            return Err(AppendError::TooLarge { topic, bytes: header.bytes, max });
+        }
+        records += i64::from(header.record_count);
+        has_producer |= header.producer_id >= 0;
+        rest = rest.get(header.bytes..).unwrap_or_default();
+    }
+    Ok((records, has_producer))
 }
 
 /// Stamps every batch with the log's time.

@@ -90,7 +90,8 @@ pub(crate) struct Tools<'a> {
 /// The end of one partition: the segment that is being written and all that only the writer knows of it.
 pub(crate) struct PartitionWriter {
     folder: PathBuf,
-    segment_bytes: u64,
+    /// As the topic says now.
+    pub(crate) segment_bytes: u64,
     pub(crate) segment: Arc<Segment>,
     file: Option<ActiveFile>,
     /// Bytes of the segment that are written.

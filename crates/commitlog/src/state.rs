@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::checkpoint::Mark;
-use crate::config::TopicInfo;
+use crate::config::{TopicId, TopicInfo};
 use crate::error::{AppendError, Corruption, ReadError};
 use crate::names::partition_folder;
 use crate::notify::Watchers;
@@ -28,8 +28,31 @@ pub(crate) enum Condition {
     Closed,
 }
 
+/// What all partitions of a topic and their handles share: who it is, and its settings as they are now.
+pub(crate) struct SharedTopic {
+    pub(crate) name: Arc<str>,
+    pub(crate) id: TopicId,
+    info: RwLock<Arc<TopicInfo>>,
+}
+
+impl SharedTopic {
+    pub(crate) fn new(info: TopicInfo) -> Self {
+        Self { name: Arc::clone(&info.name), id: info.id, info: RwLock::new(Arc::new(info)) }
+    }
+
+    /// The topic as it is now: one reference count.
+    pub(crate) fn info(&self) -> Arc<TopicInfo> {
+        Arc::clone(&self.info.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes the settings for all who ask from now on.
+    pub(crate) fn set(&self, info: Arc<TopicInfo>) {
+        *self.info.write().unwrap_or_else(PoisonError::into_inner) = info;
+    }
+}
+
 pub(crate) struct PartitionState {
-    pub(crate) topic: Arc<TopicInfo>,
+    pub(crate) topic: Arc<SharedTopic>,
     pub(crate) index: i32,
     /// `topic-partition`.
     pub(crate) name: Arc<str>,
@@ -61,7 +84,7 @@ pub(crate) struct Opened {
 
 impl PartitionState {
     pub(crate) fn new(
-        topic: Arc<TopicInfo>,
+        topic: Arc<SharedTopic>,
         index: i32,
         number: u64,
         folder: PathBuf,

@@ -5,24 +5,26 @@
 //! at any point leaves a whole topic or none once the log is opened again:
 //!
 //! * made: folders under a passing name (`*.creating`) → renamed → folder synced → topic file;
+//! * more partitions: the same, for the new folders, and the topic file replaced;
 //! * deleted: topic file renamed (`*.deleting`) → folders renamed (`*-delete`) → topic file removed → folders
 //!   removed.
 
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use tidemill_world::{Disk, OpenHow};
 
-use crate::batch::TimestampType;
-use crate::checkpoint::{EpochStart, malformed, partition_metadata, read_text, write_epochs};
-use crate::config::{Durability, TopicConfig, TopicId, TopicInfo};
+use crate::checkpoint::{
+    EpochStart, malformed, parse_partition_metadata, partition_metadata, read_text, write_epochs,
+};
+use crate::config::{TopicId, TopicInfo};
 use crate::error::TopicError;
 use crate::names::{
     CREATING, DELETED, Kind, LEADER_EPOCHS, PARTITION_METADATA, TOPICS, parse_partition_folder,
     partition_folder, segment_base, segment_file,
 };
+use crate::topic_file::{encode, parse};
 
 /// A topic file and what it says.
 pub(crate) struct TopicFile {
@@ -37,64 +39,6 @@ const DELETING: &str = ".deleting";
 
 fn topic_path(dir: &Path, id: TopicId, end: &str) -> PathBuf {
     dir.join(TOPICS).join(format!("{id}{end}"))
-}
-
-fn encode(info: &TopicInfo) -> String {
-    let TopicInfo { name, id, config } = info;
-    let optional = |value: Option<String>| value.unwrap_or_else(|| "none".into());
-    let durability = match config.durability {
-        Durability::Synced => "synced",
-        Durability::Written => "written",
-    };
-    let timestamps = match config.timestamp_type {
-        TimestampType::CreateTime => "create",
-        TimestampType::LogAppendTime => "log-append",
-    };
-    format!(
-        "version: 0\ntopic_id: {id}\nname: {name}\npartitions: {}\n\
-         retention_ms: {}\nretention_bytes: {}\nsegment_bytes: {}\nmax_message_bytes: {}\n\
-         durability: {durability}\ncompact: {}\ntimestamps: {timestamps}\n",
-        config.partitions,
-        optional(config.retention_ms.map(|ms| ms.to_string())),
-        optional(config.retention_bytes.map(|bytes| bytes.to_string())),
-        optional(config.segment_bytes.map(|bytes| bytes.to_string())),
-        config.max_message_bytes,
-        config.compact,
-    )
-}
-
-fn parse(text: &str) -> Option<TopicInfo> {
-    let field = |name: &str| {
-        let lines = text.lines().filter_map(|line| line.split_once(": "));
-        lines.filter(|(key, _)| *key == name).map(|(_, value)| value).next()
-    };
-    fn optional<T: std::str::FromStr>(value: &str) -> Option<Option<T>> {
-        if value == "none" { Some(None) } else { value.parse().ok().map(Some) }
-    }
-    if field("version")? != "0" {
-        return None;
-    }
-    let config = TopicConfig {
-        partitions: field("partitions")?.parse().ok()?,
-        retention_ms: optional(field("retention_ms")?)?,
-        retention_bytes: optional(field("retention_bytes")?)?,
-        segment_bytes: optional(field("segment_bytes")?)?,
-        max_message_bytes: field("max_message_bytes")?.parse().ok()?,
-        durability: match field("durability")? {
-            "synced" => Durability::Synced,
-            "written" => Durability::Written,
-            _ => return None,
-        },
-        compact: field("compact")?.parse().ok()?,
-        timestamp_type: match field("timestamps")? {
-            "create" => TimestampType::CreateTime,
-            "log-append" => TimestampType::LogAppendTime,
-            _ => return None,
-        },
-    };
-    config.check().ok()?;
-    let (id, name) = (TopicId::parse(field("topic_id")?)?, Arc::from(field("name")?));
-    Some(TopicInfo { name, id, config })
 }
 
 /// All topic files. An error names the file.
@@ -120,28 +64,61 @@ pub(crate) fn create(
     info: &TopicInfo,
     epoch: i32,
 ) -> Result<(), TopicError> {
-    let io = |error| TopicError::io(dir)(error);
-    for index in 0..info.config.partitions {
-        let folder = passing_folder(dir, info, index, CREATING);
-        create_partition(disk, &folder, info.id, epoch).map_err(io)?;
-    }
-    for index in 0..info.config.partitions {
+    create_folders(disk, dir, info, 0, epoch).map_err(TopicError::io(dir))?;
+    write(disk, dir, info)
+}
+
+/// Makes the folders of the partitions from `first` on, durably. One that an earlier attempt finished is taken as it
+/// is: it was whole before it got its name, and a topic file may name it already.
+pub(crate) fn create_folders(
+    disk: &dyn Disk,
+    dir: &Path,
+    info: &TopicInfo,
+    first: i32,
+    epoch: i32,
+) -> io::Result<()> {
+    let mut made = Vec::new();
+    for index in first..info.config.partitions {
         let target = dir.join(partition_folder(&info.name, index));
-        disk.rename(&passing_folder(dir, info, index, CREATING), &target).map_err(io)?;
+        if is_partition_of(disk, &target, info.id)? {
+            continue;
+        }
+        let folder = passing_folder(dir, info, index, CREATING);
+        create_partition(disk, &folder, info.id, epoch)?;
+        made.push((folder, target));
     }
-    disk.sync_dir(dir).map_err(io)?;
+    for (folder, target) in made {
+        disk.rename(&folder, &target)?;
+    }
+    disk.sync_dir(dir)
+}
+
+/// Whether `folder` is a partition of this topic.
+fn is_partition_of(disk: &dyn Disk, folder: &Path, id: TopicId) -> io::Result<bool> {
+    let metadata = read_text(disk, &folder.join(PARTITION_METADATA))?;
+    Ok(metadata.as_deref().and_then(parse_partition_metadata) == Some(id))
+}
+
+/// Writes the file of a topic, durably: the old or the new settings are there, whatever happens.
+pub(crate) fn write(disk: &dyn Disk, dir: &Path, info: &TopicInfo) -> Result<(), TopicError> {
     let path = topic_path(dir, info.id, LIVE);
     disk.replace(&path, encode(info).as_bytes()).map_err(TopicError::io(path))
 }
 
-/// Sees to it that no folder is in the way of a new topic.
+/// Sees to it that no folder is in the way of the partitions from `first` on.
 pub(crate) fn clear_strays(
     disk: &dyn Disk,
     dir: &Path,
     info: &TopicInfo,
+    first: i32,
 ) -> Result<(), TopicError> {
-    (0..info.config.partitions)
-        .try_for_each(|index| clear_stray(disk, &dir.join(partition_folder(&info.name, index))))
+    (first..info.config.partitions).try_for_each(|index| {
+        let folder = dir.join(partition_folder(&info.name, index));
+        match is_partition_of(disk, &folder, info.id).map_err(TopicError::io(&folder))? {
+            true => Ok(()),
+            false => clear_stray(disk, &folder),
+        }
+    })
 }
 
 /// The name of a partition's folder before and after its life.

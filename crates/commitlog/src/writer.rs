@@ -170,6 +170,7 @@ impl Writer {
         };
         let disk = self.core.world.disk();
         let was_open = writer.is_open();
+        writer.segment_bytes = self.core.segment_bytes(&partition.topic.info().config);
         let now_ms = self.core.world.clock().wall_ms();
         let mut tools = Tools { disk, buffer: &mut self.buffer, now_ms };
         group.placed = writer.place(&mut tools, &mut self.pendings);
@@ -263,7 +264,7 @@ impl Writer {
 
     /// After the write: a topic that promises no more is published, callers that want no more are answered.
     fn answer_written(&mut self, group: &Group) {
-        let durability = group.partition.topic.config.durability;
+        let durability = group.partition.topic.info().config.durability;
         if durability == Durability::Written {
             self.publish(group);
             return;

@@ -11,7 +11,15 @@ fn applied(name: &str, value: &str) -> Result<TopicConfig, String> {
 fn settings_come_out_as_they_went_in() {
     for (name, value) in [
         ("cleanup.policy", "compact"),
+        ("cleanup.policy", "compact,delete"),
+        ("delete.retention.ms", "5"),
         ("durability", "written"),
+        ("max.compaction.lag.ms", "6"),
+        ("message.timestamp.after.max.ms", "7"),
+        ("message.timestamp.before.max.ms", "8"),
+        ("min.cleanable.dirty.ratio", "0.25"),
+        ("min.compaction.lag.ms", "9"),
+        ("segment.ms", "10"),
         ("max.message.bytes", "2000000"),
         ("message.timestamp.type", "LogAppendTime"),
         ("retention.bytes", "1000000"),

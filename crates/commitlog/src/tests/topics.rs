@@ -5,7 +5,7 @@ use tidemill_world::sim::Simulation;
 
 use super::{Bench, batch, config};
 use crate::{
-    Acks, AppendError, Durability, Log, LogConfig, OpenError, ReadError, TimestampType,
+    Acks, AppendError, Cleanup, Durability, Log, LogConfig, OpenError, ReadError, TimestampType,
     TopicConfig, TopicError, TopicId,
 };
 
@@ -19,8 +19,10 @@ fn settings_and_identity_survive() {
         segment_bytes: Some(1 << 16),
         max_message_bytes: 9999,
         durability: Durability::Written,
-        compact: true,
         timestamp_type: TimestampType::LogAppendTime,
+        cleanup: Cleanup::BOTH,
+        min_compaction_lag_ms: 17,
+        ..TopicConfig::default()
     };
     let made = bench.log.create_topic("a.b_c-1", config.clone()).unwrap();
     let other = bench.log.ensure_topic("other", TopicConfig::default()).unwrap();
@@ -137,6 +139,99 @@ fn a_topic_is_deleted_whole_or_not_at_all() {
         }
     }
     assert!(both[0] > 5 && both[1] > 5, "both ends were seen: {both:?}");
+}
+
+#[test]
+fn settings_change_under_their_handles_and_survive() {
+    let (mut bench, partition) = Bench::with_topic(1, TopicConfig::default());
+    let appender = partition.appender(Acks::Synced);
+    assert!(bench.append(&partition, batch(1, 1, 900)).is_ok());
+    let altered = bench.log.alter_topic("t", |config| {
+        config.max_message_bytes = 500;
+        config.segment_bytes = Some(1 << 10);
+        config.partitions = 9;
+    });
+    let altered = altered.unwrap();
+    assert_eq!((altered.config.partitions, altered.config.max_message_bytes), (1, 500));
+    assert_eq!(*partition.topic(), altered);
+    assert_eq!(*appender.partition().topic(), altered);
+    assert_eq!(bench.log.topic("t").as_ref(), Some(&altered));
+    let refused = bench.append(&partition, batch(2, 1, 900));
+    assert!(matches!(refused, Err(AppendError::TooLarge { max: 500, .. })), "{refused:?}");
+    // The segment size counts from the next append on.
+    bench.append(&partition, batch(2, 1, 300)).unwrap();
+    assert_eq!(bench.simulation.disk().bytes(&Bench::log_file(1)).len(), 4096);
+    let refused = bench.log.alter_topic("t", |config| config.segment_ms = 0);
+    assert!(matches!(refused, Err(TopicError::InvalidConfig { field: "segment_ms", .. })));
+    assert!(matches!(bench.log.alter_topic("u", |_| {}), Err(TopicError::Unknown(_))));
+    bench.crash();
+    assert_eq!(bench.log.topic("t"), Some(altered));
+}
+
+#[test]
+fn settings_that_could_not_be_written_do_not_hold() {
+    let (mut bench, partition) = Bench::with_topic(1, TopicConfig::default());
+    bench.simulation.disk().fail_next_write(".topic");
+    let failed = bench.log.alter_topic("t", |config| config.max_message_bytes = 500);
+    assert!(matches!(failed, Err(TopicError::Io { .. })), "{failed:?}");
+    assert_eq!(*partition.topic(), bench.log.topic("t").unwrap());
+    assert_eq!(partition.topic().config, TopicConfig::default());
+    bench.crash();
+    assert_eq!(bench.partition().topic().config, TopicConfig::default());
+}
+
+#[test]
+fn partitions_are_added_all_or_none() {
+    let mut both = [0, 0];
+    for (changes, seed) in (0..40).flat_map(|changes| (0..3).map(move |seed| (changes, seed))) {
+        let (mut bench, partition) = Bench::with_topic(seed, TopicConfig::default());
+        bench.append(&partition, batch(1, 1, 20)).unwrap();
+        bench.simulation.disk().die_after(changes);
+        let added = bench.log.add_partitions("t", 3);
+        bench.crash();
+        let there = bench.log.topic("t").unwrap();
+        both[usize::from(there.config.partitions == 3)] += 1;
+        match there.config.partitions {
+            1 => assert!(added.is_err() && bench.log.partition("t", 1).is_none()),
+            3 => {}
+            other => panic!("{other} partitions"),
+        }
+        if there.config.partitions == 1 {
+            bench.log.add_partitions("t", 3).unwrap();
+        }
+        assert_eq!(bench.partition().high_watermark(), 1);
+        for index in 1..3 {
+            let partition = bench.log.partition("t", index).unwrap();
+            assert_eq!(bench.append(&partition, batch(1, 1, 20)).unwrap().base_offset, 0);
+        }
+        bench.crash();
+        assert_eq!(bench.log.partition("t", 2).unwrap().high_watermark(), 1);
+    }
+    assert!(both[0] > 5 && both[1] > 5, "both ends were seen: {both:?}");
+}
+
+#[test]
+fn added_partitions_are_seen_by_handles_and_survive_a_failed_attempt() {
+    let (mut bench, partition) = Bench::with_topic(1, TopicConfig::default());
+    for total in [1, 0, -1, i32::MAX] {
+        let refused = bench.log.add_partitions("t", total);
+        assert!(matches!(refused, Err(TopicError::InvalidConfig { field: "partitions", .. })));
+    }
+    for part in ["partition.metadata", "leader-epoch", ".topic"] {
+        bench.simulation.disk().fail_next_write(part);
+        assert!(bench.log.add_partitions("t", 3).is_err(), "{part}");
+        assert_eq!(partition.topic().config.partitions, 1);
+        assert!(bench.log.partition("t", 1).is_none());
+    }
+    let info = bench.log.add_partitions("t", 3).unwrap();
+    assert_eq!((info.config.partitions, &info), (3, &*partition.topic()));
+    let last = bench.log.partition("t", 2).unwrap();
+    bench.append(&last, batch(1, 1, 20)).unwrap();
+    bench.crash();
+    assert_eq!(bench.log.topics(), [info]);
+    bench.log.delete_topic("t").unwrap();
+    let left = bench.log.world().disk().list("/log".as_ref()).unwrap();
+    assert!(!left.iter().any(|entry| entry.is_dir && entry.name != ".topics"), "{left:?}");
 }
 
 #[test]

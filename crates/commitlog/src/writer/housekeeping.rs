@@ -130,13 +130,15 @@ impl Writer {
         let last =
             partition.segments.read().unwrap_or_else(PoisonError::into_inner).last().cloned();
         match last {
-            Some(last) if last.published() > 0 => self.is_expired(&partition.topic.config, &last),
+            Some(last) if last.published() > 0 => {
+                self.is_expired(&partition.topic.info().config, &last)
+            }
             _ => Ok(false),
         }
     }
 
     fn is_expired(&self, config: &TopicConfig, segment: &Segment) -> io::Result<bool> {
-        let Some(retention_ms) = config.retention_ms.filter(|_| !config.compact) else {
+        let Some(retention_ms) = config.retention_ms.filter(|_| config.cleanup.delete) else {
             return Ok(false);
         };
         let limit = self.core.world.clock().wall_ms().saturating_sub(retention_ms);
@@ -172,10 +174,11 @@ impl Writer {
         partition: &PartitionState,
         segments: &[Arc<Segment>],
     ) -> io::Result<usize> {
-        let config = &partition.topic.config;
+        let config = &partition.topic.info().config;
         let start = partition.log_start_offset();
         let mut bytes: u64 = segments.iter().map(|segment| segment.published()).sum();
-        let bytes_max = config.retention_bytes.filter(|_| !config.compact).unwrap_or(u64::MAX);
+        let bytes_max =
+            config.retention_bytes.filter(|_| config.cleanup.delete).unwrap_or(u64::MAX);
         let mut count = 0;
         for pair in segments.windows(2) {
             let [segment, next] = pair else { break };
