@@ -68,6 +68,17 @@ pub trait Disk: Send + Sync {
     /// Makes the names in this folder durable.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
 
+    /// Makes what was written to all of `files` durable; `folder` is any folder of their file system. Many files are
+    /// synced in one pass where the system has one, which then also waits for whatever other programs have
+    /// written to that file system.
+    ///
+    /// # Errors
+    /// As [`File::sync_data`], and it is not known of which of them.
+    fn sync_many(&self, folder: &Path, files: &[&dyn File]) -> io::Result<()> {
+        let _ = folder;
+        files.iter().try_for_each(|file| file.sync_data())
+    }
+
     /// Takes the lock at `path` for this process, or says [`io::ErrorKind::WouldBlock`] if another holds it.
     /// It is given back when the value is dropped and when the process dies.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>>;

@@ -138,3 +138,29 @@ fn a_childs_notification_is_the_childs_and_its_parents() {
     parent.notify();
     assert!(!one.take() && !two.take());
 }
+
+#[test]
+fn many_files_are_synced_in_one_pass() {
+    let folder = Folder::new("many");
+    let world = World::real();
+    let open = |name: usize| world.disk().open(&folder.0.join(name.to_string()), OpenHow::Write);
+    let files: Vec<_> = (0..5).map(|name| open(name).unwrap()).collect();
+    for count in [0, 1, 2, 5] {
+        files[..count].iter().for_each(|file| file.write_at(b"x", 0).unwrap());
+        let files: Vec<_> = files[..count].iter().map(|file| &**file).collect();
+        world.disk().sync_many(&folder.0, &files).unwrap();
+    }
+    let missing = folder.0.join("missing");
+    let files: Vec<_> = files.iter().map(|file| &**file).collect();
+    assert!(world.disk().sync_many(&missing, &files).is_err());
+}
+
+#[test]
+fn a_direct_file_is_one_handle_and_still_reads() {
+    let folder = Folder::new("handle");
+    let world = World::real();
+    let file = world.disk().open(&folder.0.join("a"), OpenHow::Direct).unwrap();
+    file.set_len(3).unwrap();
+    assert_eq!((file.len().unwrap(), file.read_at(&mut [1; 8], 0).unwrap()), (3, 3));
+    assert_eq!(file.read_at(&mut [], 0).unwrap(), 0);
+}
