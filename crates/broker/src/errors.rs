@@ -8,7 +8,10 @@ use tidemill_wire::ErrorCode;
 pub(crate) fn append(error: &AppendError) -> ErrorCode {
     match error {
         AppendError::Batch(error) => batch(error),
-        AppendError::Empty | AppendError::NoSequence { .. } => ErrorCode::InvalidRecord,
+        AppendError::Empty | AppendError::NoSequence { .. } | AppendError::NoKey { .. } => {
+            ErrorCode::InvalidRecord
+        }
+        AppendError::Timestamp { .. } => ErrorCode::InvalidTimestamp,
         AppendError::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
         AppendError::ProducerFenced { .. } => ErrorCode::InvalidProducerEpoch,
         AppendError::TooLarge { .. } => ErrorCode::MessageTooLarge,

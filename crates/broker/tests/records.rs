@@ -324,6 +324,28 @@ fn topics_are_created_with_their_settings_or_refused_with_a_reason() {
 }
 
 #[test]
+fn records_that_a_topics_settings_refuse_are_named() {
+    let server = Server::start();
+    let mut client = server.connect();
+    let settings = [("cleanup.policy", "compact")];
+    let request =
+        CreateTopicsRequest { topics: vec![creatable("c", &settings)], ..Default::default() };
+    assert_eq!(client.call(&request, 7).topics[0].error_code, 0);
+    let mut refused = |topic: &str| {
+        let response = client.call(&produce(topic, Uuid::ZERO, -1, batch(&["a", "b"])), 9);
+        let done = &response.responses[0].partition_responses[0];
+        let error = ErrorCode::from_code(done.error_code).unwrap();
+        let places: Vec<i32> = done.record_errors.iter().map(|one| one.batch_index).collect();
+        (error, places)
+    };
+    assert_eq!(refused("c"), (ErrorCode::InvalidRecord, vec![0, 1]));
+    let now =
+        tidemill_commitlog::TopicConfig { timestamp_before_max_ms: 1000, ..Default::default() };
+    server.log().create_topic("n", now).unwrap();
+    assert_eq!(refused("n"), (ErrorCode::InvalidTimestamp, vec![]));
+}
+
+#[test]
 fn auto_create_can_be_forbidden_by_the_owner_or_the_client() {
     let server = Server::start();
     let topic = MetadataRequestTopic { name: Some("t".into()), ..Default::default() };

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use tidemill_world::{Wake, World};
 
+use crate::age::SegmentLimits;
 use crate::config::{LogConfig, TopicConfig, TopicId};
 use crate::epoch::LeaderEpoch;
 use crate::handles::ReadHandles;
@@ -72,9 +73,14 @@ impl Core {
         self.retention_asked.swap(false, Ordering::AcqRel)
     }
 
-    /// The segment size of a topic.
-    pub(crate) fn segment_bytes(&self, config: &TopicConfig) -> u64 {
-        config.segment_bytes.unwrap_or(self.config.segment_bytes)
+    /// When a topic's segments are closed. A compacted topic closes them early enough for its compaction lag, because
+    /// the segment that is being written is never cleaned (KIP-354).
+    pub(crate) fn segment_limits(&self, config: &TopicConfig) -> SegmentLimits {
+        let lag_ms = config.max_compaction_lag_ms;
+        let ms =
+            if config.cleanup.compact { config.segment_ms.min(lag_ms) } else { config.segment_ms };
+        let bytes = config.segment_bytes.unwrap_or(self.config.segment_bytes);
+        SegmentLimits { bytes, ms: i64::try_from(ms).unwrap_or(i64::MAX) }
     }
 
     pub(crate) fn files(&self) -> Files<'_> {

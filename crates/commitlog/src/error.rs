@@ -167,6 +167,27 @@ impl fmt::Display for Corruption {
     }
 }
 
+/// Records that made an append be refused: their places in it, counted from 0; of very many only the first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedRecords(pub(crate) Arc<[i32]>);
+
+impl RefusedRecords {
+    /// The places, ascending, at least one.
+    pub fn places(&self) -> &[i32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for RefusedRecords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.split_first() {
+            Some((first, [])) => write!(f, "record {first} is"),
+            Some((first, more)) => write!(f, "record {first} and {} more are", more.len()),
+            None => write!(f, "some are"),
+        }
+    }
+}
+
 /// Why an append was not done. Unless it says otherwise nothing of it is in the log.
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
@@ -206,6 +227,29 @@ pub enum AppendError {
         bytes: usize,
         /// The bound.
         max: usize,
+    },
+    /// A record's timestamp is further from the log's clock than the topic allows.
+    #[error(
+        "timestamp {timestamp_ms} of a record is not within {least} to {most}, as {partition} demands; set the \
+         clock right, or change timestamp_before_max_ms or timestamp_after_max_ms of the topic"
+    )]
+    Timestamp {
+        /// `topic-partition`.
+        partition: Arc<str>,
+        /// The timestamp, milliseconds.
+        timestamp_ms: i64,
+        /// The least that is allowed now.
+        least: i64,
+        /// The most that is allowed now.
+        most: i64,
+    },
+    /// Records of a compacted topic have no key.
+    #[error("{partition} is compacted and takes no record without a key; {records} without")]
+    NoKey {
+        /// `topic-partition`.
+        partition: Arc<str>,
+        /// Which records.
+        records: RefusedRecords,
     },
     /// A batch names a producer id, but no epoch or no sequence.
     #[error(

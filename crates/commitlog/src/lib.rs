@@ -68,6 +68,7 @@ mod log;
 mod partition;
 mod read;
 
+mod admission;
 mod appender;
 pub mod offsets;
 mod outcome;
@@ -84,6 +85,7 @@ mod producer_snapshot;
 mod producers;
 
 mod active;
+mod age;
 mod place;
 mod writer;
 
@@ -110,8 +112,8 @@ pub use config::{
     Acks, Cleanup, Durability, LogConfig, TimestampType, TopicConfig, TopicId, TopicInfo,
 };
 pub use error::{
-    AppendError, CloseError, Corruption, OpenError, ProducerIdError, ReadError, ReopenError,
-    TopicError,
+    AppendError, CloseError, Corruption, OpenError, ProducerIdError, ReadError, RefusedRecords,
+    ReopenError, TopicError,
 };
 pub use limits::{APPEND_BYTES_MAX, DECOMPRESSED_BYTES_MAX};
 pub use log::Log;

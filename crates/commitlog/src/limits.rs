@@ -36,6 +36,9 @@ pub(crate) const SEGMENT_BYTES_MIN: u64 = 1 << 10;
 /// Partitions of one topic: each is a folder with five files.
 pub(crate) const PARTITIONS_MAX: i32 = 10_000;
 
+/// Records of a refused append that are named one by one; a client needs one to find its mistake.
+pub(crate) const REFUSED_RECORDS_MAX: usize = 1_000;
+
 /// Settings of one topic that are kept without an effect: Kafka has about 30 topic settings.
 pub(crate) const OTHER_SETTINGS_MAX: usize = 64;
 

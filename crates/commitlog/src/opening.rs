@@ -164,7 +164,7 @@ fn open_partition(
     Recovery {
         disk,
         folder,
-        segment_bytes: core.segment_bytes(&info.config),
+        limits: core.segment_limits(&info.config),
         mark: known.marks.get(&key),
         log_start,
         epoch: core.epoch.get(),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tidemill_world::Wake;
 
+use crate::admission::Admission;
 use crate::batch::{TimestampType, check, restamp};
 use crate::config::{Acks, TopicInfo};
 use crate::core::Core;
@@ -122,7 +123,7 @@ impl Partition {
             });
         }
         let topic = self.state.topic.info();
-        let (records, has_producer) = check_batches(&topic, &batches)?;
+        let (records, has_producer) = self.check_batches(&topic, &batches)?;
         let (bytes, log_append_time_ms) = match topic.config.timestamp_type {
             TimestampType::CreateTime => (batches, -1),
             TimestampType::LogAppendTime => {
@@ -141,6 +142,31 @@ impl Partition {
             first_offset: 0,
             done: None,
         })
+    }
+
+    /// Checks each batch and returns how many offsets they take, and whether any has a producer id.
+    fn check_batches(
+        &self,
+        topic: &TopicInfo,
+        batches: &Bytes,
+    ) -> Result<(i64, bool), AppendError> {
+        let max = usize::try_from(topic.config.max_message_bytes).unwrap_or(usize::MAX);
+        let now_ms = self.core.world.clock().wall_ms();
+        let admission = Admission { partition: &self.state.name, config: &topic.config, now_ms };
+        let (mut records, mut has_producer) = (0i64, false);
+        let mut rest = batches.clone();
+        while !rest.is_empty() {
+            let header = check(&rest, APPEND_BYTES_MAX)?;
+            header.check_count()?;
+            if header.bytes > max {
+                let topic = Arc::clone(&topic.name);
+                return Err(AppendError::TooLarge { topic, bytes: header.bytes, max });
+            }
+            admission.check(&header, &rest.split_to(header.bytes), records)?;
+            records += i64::from(header.record_count);
+            has_producer |= header.producer_id >= 0;
+        }
+        Ok((records, has_producer))
     }
 
     /// Whole batches from the one that holds `offset`: at least one if there is one, then while they fit in
@@ -251,7 +277,7 @@ impl Partition {
         let recovery = Recovery {
             disk,
             folder: &state.folder,
-            segment_bytes: self.core.segment_bytes(&state.topic.info().config),
+            limits: self.core.segment_limits(&state.topic.info().config),
             mark: mark.as_ref(),
             log_start: Some(state.log_start_offset()),
             epoch,
@@ -345,24 +371,6 @@ impl Drop for Subscription {
     fn drop(&mut self) {
         self.state.watchers.remove(self.id);
     }
-}
-
-/// Checks each batch and returns how many offsets they take, and whether any has a producer id.
-fn check_batches(topic: &TopicInfo, mut rest: &[u8]) -> Result<(i64, bool), AppendError> {
-    let max = usize::try_from(topic.config.max_message_bytes).unwrap_or(usize::MAX);
-    let (mut records, mut has_producer) = (0i64, false);
-    while !rest.is_empty() {
-        let header = check(rest, APPEND_BYTES_MAX)?;
-        header.check_count()?;
-        if header.bytes > max {
-            let topic = Arc::clone(&topic.name);
-            return Err(AppendError::TooLarge { topic, bytes: header.bytes, max });
-        }
-        records += i64::from(header.record_count);
-        has_producer |= header.producer_id >= 0;
-        rest = rest.get(header.bytes..).unwrap_or_default();
-    }
-    Ok((records, has_producer))
 }
 
 /// Stamps every batch with the log's time.

@@ -21,7 +21,8 @@ use bytes::{Bytes, BytesMut};
 use tidemill_world::{AlignedBuffer, BLOCK_BYTES, Disk};
 
 use crate::active::{ActiveFile, append_index, create_log};
-use crate::batch::{header, set_base_offset, set_leader_epoch};
+use crate::age::{SegmentAge, SegmentLimits};
+use crate::batch::{HEADER_BYTES, header, set_base_offset, set_leader_epoch};
 use crate::checkpoint::{EpochStart, Mark, write_epochs};
 use crate::index::{ActiveIndex, IndexPoint};
 use crate::names::{Kind, LEADER_EPOCHS, segment_file};
@@ -91,8 +92,9 @@ pub(crate) struct Tools<'a> {
 pub(crate) struct PartitionWriter {
     folder: PathBuf,
     /// As the topic says now.
-    pub(crate) segment_bytes: u64,
+    pub(crate) limits: SegmentLimits,
     pub(crate) segment: Arc<Segment>,
+    age: SegmentAge,
     file: Option<ActiveFile>,
     /// Bytes of the segment that are written.
     pub(crate) position: u64,
@@ -133,7 +135,9 @@ struct Undo {
 /// What a partition's end looks like when it is opened.
 pub(crate) struct OpenedEnd {
     pub(crate) folder: PathBuf,
-    pub(crate) segment_bytes: u64,
+    pub(crate) limits: SegmentLimits,
+    /// The log's wall clock, milliseconds.
+    pub(crate) now_ms: i64,
     pub(crate) segment: Arc<Segment>,
     pub(crate) position: u64,
     pub(crate) next_offset: i64,
@@ -147,8 +151,9 @@ impl PartitionWriter {
     pub(crate) fn new(end: OpenedEnd) -> Self {
         Self {
             folder: end.folder,
-            segment_bytes: end.segment_bytes,
+            limits: end.limits,
             segment: end.segment,
+            age: SegmentAge::new(end.now_ms),
             file: None,
             position: end.position,
             synced_position: end.position,
@@ -192,18 +197,19 @@ impl PartitionWriter {
         undo: &mut Option<Undo>,
     ) -> Result<(), Failure> {
         self.open(tools.disk)?;
+        self.know_age()?;
         self.begin_epoch(tools.disk)?;
         *undo = Some(self.begin(tools.buffer));
         let mut is_fresh = false;
         for at in 0..jobs.len() {
             let Some(job) = jobs.get_mut(at) else { break };
-            if self.is_full_for(job) {
+            if self.is_full_for(job, tools.now_ms) {
                 self.flush(tools)?;
                 is_fresh = false;
                 *undo = None;
                 self.sync()?;
                 placed.settled = at;
-                self.roll(tools.disk)?;
+                self.roll(tools.disk, tools.now_ms)?;
                 *undo = Some(self.begin(tools.buffer));
             }
             if self.is_to_append(job, tools.now_ms) {
@@ -239,11 +245,24 @@ impl PartitionWriter {
     }
 
     /// Whether the next segment must begin before this append.
-    fn is_full_for(&self, job: &Pending) -> bool {
+    fn is_full_for(&self, job: &Pending, now_ms: i64) -> bool {
         let bytes = u64::try_from(job.bytes.len()).unwrap_or(u64::MAX);
         let last = self.next_offset.saturating_add(job.records).saturating_sub(self.segment.base);
-        let too_long = self.position.saturating_add(bytes) > self.segment_bytes;
-        self.position > 0 && (too_long || last > i64::from(i32::MAX))
+        let too_long = self.position.saturating_add(bytes) > self.limits.bytes;
+        let too_old = || self.age.at(&job.bytes, now_ms) > self.limits.ms;
+        self.position > 0 && (too_long || last > i64::from(i32::MAX) || too_old())
+    }
+
+    /// Learns of a segment that was not begun here when its first batch was written.
+    fn know_age(&mut self) -> Result<(), Failure> {
+        if self.position == 0 || self.age.first.is_some() {
+            return Ok(());
+        }
+        let Some(file) = &self.file else { return Err(not_open()) };
+        let mut head = [0; HEADER_BYTES];
+        file.file.read_at(&mut head, 0).map_err(|error| Failure::of_write(&error))?;
+        self.age.begin(&head);
+        Ok(())
     }
 
     fn open(&mut self, disk: &dyn Disk) -> Result<(), Failure> {
@@ -290,6 +309,9 @@ impl PartitionWriter {
         job.base_offset = self.next_offset;
         if job.first_offset < 0 {
             job.first_offset = self.next_offset;
+        }
+        if self.position == 0 {
+            self.age.begin(&job.bytes);
         }
         let mut bytes = into_owned(std::mem::take(&mut job.bytes));
         self.patch(&mut bytes);
@@ -371,7 +393,7 @@ impl PartitionWriter {
 
     /// Closes the segment and begins the next at the next offset. Everything written must be synced. When the
     /// disk is full the old segment goes on.
-    fn roll(&mut self, disk: &dyn Disk) -> Result<(), Failure> {
+    fn roll(&mut self, disk: &dyn Disk, now_ms: i64) -> Result<(), Failure> {
         let write_failed = |error: io::Error| Failure::of_write(&error);
         self.flush_index(disk, true).map_err(write_failed)?;
         let base = self.next_offset;
@@ -387,6 +409,7 @@ impl PartitionWriter {
         self.closed.push((old, self.position));
         self.begun.push(segment);
         self.file = Some(next);
+        self.age = SegmentAge::new(now_ms);
         self.position = 0;
         self.synced_position = 0;
         self.flushed = Flushed::default();
@@ -394,13 +417,13 @@ impl PartitionWriter {
     }
 
     /// Closes a segment that takes no more because of its age; a segment without batches stays.
-    pub(crate) fn roll_now(&mut self, disk: &dyn Disk) -> Result<(), Failure> {
+    pub(crate) fn roll_now(&mut self, disk: &dyn Disk, now_ms: i64) -> Result<(), Failure> {
         if self.position == 0 {
             return Ok(());
         }
         self.open(disk)?;
         self.sync()?;
-        self.roll(disk)
+        self.roll(disk, now_ms)
     }
 
     /// Cuts the zeros off the end of the file, durably.

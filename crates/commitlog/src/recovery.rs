@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use tidemill_world::{Disk, File, OpenHow};
 
+use crate::age::SegmentLimits;
 use crate::batch::{HEADER_BYTES, header};
 use crate::checkpoint::{EpochStart, Mark, read_epochs};
 use crate::error::Corruption;
@@ -36,7 +37,7 @@ use crate::state::{Condition, Opened};
 pub(crate) struct Recovery<'a> {
     pub(crate) disk: &'a dyn Disk,
     pub(crate) folder: &'a Path,
-    pub(crate) segment_bytes: u64,
+    pub(crate) limits: SegmentLimits,
     pub(crate) mark: Option<&'a Mark>,
     pub(crate) log_start: Option<i64>,
     /// The log's leader epoch, which rose if it was not stopped cleanly.
@@ -368,7 +369,8 @@ impl Recovery<'_> {
         producers.expire(self.now_ms, self.producer_expiration_ms);
         let writer = PartitionWriter::new(OpenedEnd {
             folder: self.folder.to_owned(),
-            segment_bytes: self.segment_bytes,
+            limits: self.limits,
+            now_ms: self.now_ms,
             segment: active,
             position: last.scan.end,
             next_offset: last.scan.next_offset,

@@ -170,7 +170,7 @@ impl Writer {
         };
         let disk = self.core.world.disk();
         let was_open = writer.is_open();
-        writer.segment_bytes = self.core.segment_bytes(&partition.topic.info().config);
+        writer.limits = self.core.segment_limits(&partition.topic.info().config);
         let now_ms = self.core.world.clock().wall_ms();
         let mut tools = Tools { disk, buffer: &mut self.buffer, now_ms };
         group.placed = writer.place(&mut tools, &mut self.pendings);

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use tidemill_commitlog::batch::Compression;
 use tidemill_commitlog::{Acks, AppendError, AppendFuture, Partition, TopicInfo, batch};
 use tidemill_wire::produce::{
-    PartitionProduceData, PartitionProduceResponse, ProduceRequest, ProduceResponse,
-    TopicProduceData, TopicProduceResponse,
+    BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, ProduceRequest,
+    ProduceResponse, TopicProduceData, TopicProduceResponse,
 };
 use tidemill_wire::{ErrorCode, Text, Uuid};
 
@@ -162,10 +162,10 @@ async fn answer(topics: Vec<StartedTopic>) -> ProduceResponse {
 
 async fn answer_partition(index: i32, started: Started) -> PartitionProduceResponse {
     let result = match started {
-        Started::Refused(error, message) => Err((error, message)),
-        Started::Queued(append) => {
-            append.await.map_err(|error| (errors::append(&error), Some(error.to_string())))
-        }
+        Started::Refused(error, message) => Err((error, message, Vec::new())),
+        Started::Queued(append) => append.await.map_err(|error| {
+            (errors::append(&error), Some(error.to_string()), refused_records(&error))
+        }),
     };
     match result {
         Ok(appended) => PartitionProduceResponse {
@@ -175,12 +175,24 @@ async fn answer_partition(index: i32, started: Started) -> PartitionProduceRespo
             log_start_offset: appended.log_start_offset,
             ..Default::default()
         },
-        Err((error, message)) => PartitionProduceResponse {
+        Err((error, message, record_errors)) => PartitionProduceResponse {
             index,
             error_code: error.code(),
             base_offset: -1,
+            record_errors,
             error_message: message.map(Text::from),
             ..Default::default()
         },
     }
+}
+
+/// The records that made a batch be refused, so that a producer can send the others again (KIP-467).
+fn refused_records(error: &AppendError) -> Vec<BatchIndexAndErrorMessage> {
+    let AppendError::NoKey { records, .. } = error else { return Vec::new() };
+    let why = Text::from_static("a compacted topic takes no record without a key");
+    let told = |&batch_index| BatchIndexAndErrorMessage {
+        batch_index,
+        batch_index_error_message: Some(why.clone()),
+    };
+    records.places().iter().map(told).collect()
 }

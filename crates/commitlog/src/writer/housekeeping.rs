@@ -142,14 +142,17 @@ impl Writer {
             return Ok(false);
         };
         let limit = self.core.world.clock().wall_ms().saturating_sub(retention_ms);
-        Ok(segment.greatest_timestamp(self.core.files())?.is_some_and(|greatest| greatest < limit))
+        let greatest = segment.greatest_timestamp(self.core.files())?;
+        // What has no timestamps has no age.
+        Ok(greatest.is_some_and(|greatest| greatest >= 0 && greatest < limit))
     }
 
     fn roll_expired(&mut self, partition: &Arc<PartitionState>) {
         let mut guard = partition.writer();
         let Some(writer) = guard.as_mut() else { return };
         let was_open = writer.is_open();
-        let result = writer.roll_now(self.core.world.disk());
+        let now_ms = self.core.world.clock().wall_ms();
+        let result = writer.roll_now(self.core.world.disk(), now_ms);
         for (segment, bytes) in writer.closed.drain(..) {
             segment.publish(bytes);
         }
