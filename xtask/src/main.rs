@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "a command's output is its product")]
 
 mod bench;
+mod fuzz;
 mod process;
 mod setup;
 mod test;
@@ -19,6 +20,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   test [NAME…]          every check and test (or those whose name contains NAME); ends `N passed, N failed`
   tidy                  crate floors, module loops, long files, missing heads
   bench [NAME…] [--json] one line a figure: median of five, spread, machine
+  fuzz [NAME…] [--seconds N] each decoder of foreign bytes against libFuzzer, 60 s each unless told otherwise
   setup                 installs what the tests need into .tools/ (test does it by itself)";
 
 fn main() -> ExitCode {
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         "test" => test::run(&root, rest),
         "tidy" => tidy::run(&root),
         "bench" => bench::run(&root, rest),
+        "fuzz" => fuzz::run(&root, rest),
         "setup" => setup::Tools::install(&root).map(|_| ()),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");

@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::fuzz;
 use crate::process::{Result, Server, command, run as run_command, tee};
 use crate::setup::Tools;
 use crate::tidy;
@@ -81,6 +82,9 @@ pub(crate) fn run(root: &Path, names: &[String]) -> Result<()> {
     if wanted("lint") {
         let arguments = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
         tally.check("lint", run_command(&mut command(root, "cargo", &arguments)));
+    }
+    if wanted("fuzz") {
+        tally.check("fuzz targets", fuzz::check(root));
     }
     if wanted("crates") {
         // The simulated twins are tests of their own and need their feature.

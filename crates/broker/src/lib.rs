@@ -28,6 +28,9 @@ mod dispatch;
 mod errors;
 mod fetch_session;
 mod frames;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzz;
 mod groups;
 mod handlers;
 mod server;
