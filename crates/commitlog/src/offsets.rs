@@ -5,6 +5,9 @@
 //!
 //! Only the last record of each key matters, so when much has been appended and no commit is under way, all
 //! that is live is appended once more as a snapshot and everything before it is given up.
+//!
+//! Whoever coordinates the groups keeps records of its own in the same topic, as in Kafka (members, epochs). What they
+//! say is its business: to this module they are keys and values.
 
 mod codec;
 #[cfg(test)]
@@ -36,6 +39,9 @@ const NAME_BYTES_MAX: usize = i16::MAX as usize;
 /// Bytes of a segment of the offsets topic: small, so that snapshots free space soon.
 const SEGMENT_BYTES: u64 = 16 << 20;
 
+/// Bytes that a batch's head, a record's lengths and an offset's numbers add to what is appended, rounded up.
+const CHANGE_OVERHEAD_BYTES: usize = 256;
+
 /// Bytes read at once when the topic is replayed.
 const REPLAY_BYTES: usize = 1 << 20;
 
@@ -61,7 +67,7 @@ pub struct GroupOffsets(Arc<Inner>);
 struct Inner {
     log: Log,
     partition: Partition,
-    groups: Mutex<Groups>,
+    kept: Mutex<Kept>,
     /// Held while something is appended, so that a snapshot knows what is before it.
     turn: Mutex<()>,
     /// Appends that are not answered.
@@ -72,12 +78,24 @@ struct Inner {
 
 type Groups = BTreeMap<String, BTreeMap<(String, i32), CommittedOffset>>;
 
-/// What an append does to the map once it is answered: a value to set, or `None` to remove.
-type Change = (OffsetKey, Option<CommittedOffset>);
+/// Everything live in the topic.
+#[derive(Default)]
+struct Kept {
+    groups: Groups,
+    /// What the coordinator keeps beside the offsets, by key.
+    records: BTreeMap<Bytes, Bytes>,
+}
+
+/// What an append does to what is kept once it is answered: a value to set, or `None` to remove.
+#[derive(Clone, Debug)]
+enum Change {
+    Offset(OffsetKey, Option<CommittedOffset>),
+    Record(Bytes, Option<Bytes>),
+}
 
 impl std::fmt::Debug for GroupOffsets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "GroupOffsets({} groups)", self.0.groups().len())
+        write!(f, "GroupOffsets({} groups)", self.0.kept().groups.len())
     }
 }
 
@@ -96,11 +114,11 @@ impl GroupOffsets {
         log.ensure_topic(OFFSETS_TOPIC, config)?;
         let unknown = || TopicError::Unknown(OFFSETS_TOPIC.to_owned());
         let partition = log.partition(OFFSETS_TOPIC, 0).ok_or_else(unknown)?;
-        let (groups, bytes) = replay(&partition)?;
+        let (kept, bytes) = replay(&partition)?;
         Ok(Self(Arc::new(Inner {
             log: log.clone(),
             partition,
-            groups: Mutex::new(groups),
+            kept: Mutex::new(kept),
             turn: Mutex::default(),
             under_way: AtomicU64::new(0),
             bytes: AtomicU64::new(bytes),
@@ -125,27 +143,30 @@ impl GroupOffsets {
     ) {
         let changes = offsets.iter().map(|(topic, partition, committed)| {
             let (group, topic) = (group.to_owned(), (*topic).to_owned());
-            (OffsetKey { group, topic, partition: *partition }, Some(committed.clone()))
+            Change::Offset(
+                OffsetKey { group, topic, partition: *partition },
+                Some(committed.clone()),
+            )
         });
         Inner::change(&self.0, changes.collect(), done);
     }
 
     /// What a group committed for one partition.
     pub fn fetch(&self, group: &str, topic: &str, partition: i32) -> Option<CommittedOffset> {
-        let groups = self.0.groups();
-        groups.get(group)?.get(&(topic.to_owned(), partition)).cloned()
+        let kept = self.0.kept();
+        kept.groups.get(group)?.get(&(topic.to_owned(), partition)).cloned()
     }
 
     /// All that a group committed: topic, partition, offset.
     pub fn fetch_all(&self, group: &str) -> Vec<(String, i32, CommittedOffset)> {
-        let groups = self.0.groups();
-        let offsets = groups.get(group).into_iter().flatten();
+        let kept = self.0.kept();
+        let offsets = kept.groups.get(group).into_iter().flatten();
         offsets.map(|((topic, partition), at)| (topic.clone(), *partition, at.clone())).collect()
     }
 
     /// The groups that have committed something.
     pub fn groups(&self) -> Vec<String> {
-        self.0.groups().keys().cloned().collect()
+        self.0.kept().groups.keys().cloned().collect()
     }
 
     /// Forgets a group, durably when the future is ready. An unknown group is forgotten already.
@@ -162,16 +183,33 @@ impl GroupOffsets {
         let future = outcome.future();
         let changes = partitions.iter().map(|(topic, partition)| {
             let (group, topic) = (group.to_owned(), (*topic).to_owned());
-            (OffsetKey { group, topic, partition: *partition }, None)
+            Change::Offset(OffsetKey { group, topic, partition: *partition }, None)
         });
         Inner::change(&self.0, changes.collect(), move |result| outcome.set(result));
         future
     }
+
+    /// Keeps records of the coordinator in the order given; one without a value removes what its key had. They
+    /// are durable when the future is ready. Keys are those of Kafka's record types but the offsets' own, which would
+    /// be taken for offsets at the next start.
+    pub fn put_records(&self, records: Vec<(Bytes, Option<Bytes>)>) -> AppendFuture {
+        let outcome = Outcome::default();
+        let future = outcome.future();
+        let changes = records.into_iter().map(|(key, value)| Change::Record(key, value));
+        Inner::change(&self.0, changes.collect(), move |result| outcome.set(result));
+        future
+    }
+
+    /// The coordinator's records, in the order of their keys.
+    pub fn records(&self) -> Vec<(Bytes, Bytes)> {
+        let kept = self.0.kept();
+        kept.records.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
 }
 
 impl Inner {
-    fn groups(&self) -> MutexGuard<'_, Groups> {
-        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Appends changes and applies them once they are in the log. The writer answers in the order of the
@@ -201,7 +239,7 @@ impl Inner {
         let answered = Arc::clone(inner);
         inner.partition.append(batches, Acks::Synced, move |result| {
             if result.is_ok() {
-                apply(&mut answered.groups(), changes);
+                apply(&mut answered.kept(), changes);
             }
             answered.under_way.fetch_sub(1, Ordering::AcqRel);
             done(result);
@@ -214,10 +252,8 @@ impl Inner {
         let timestamp_ms = self.log.world().clock().wall_ms();
         let mut builder = BatchBuilder::new(max);
         let mut out = Vec::new();
-        for (key, committed) in changes {
-            check_lengths(key, committed.as_ref())?;
-            let key = encode_key(&key.group, &key.topic, key.partition);
-            let value = committed.as_ref().map(|value| encode_value(value, timestamp_ms));
+        for change in changes {
+            let (key, value) = change.encode(timestamp_ms)?;
             let record =
                 Record { timestamp_ms, key: Some(&key), value: value.as_deref(), headers: &[] };
             if let Err(BatchError::Full { .. }) = builder.push(&record) {
@@ -257,21 +293,35 @@ impl Inner {
     /// Everything live as appends of a size that the log takes; `None` when there is nothing or it is too much
     /// to be worth it.
     fn snapshot(&self) -> Option<Vec<Bytes>> {
-        let groups = self.groups();
-        let changes: Vec<Change> = groups
-            .iter()
-            .flat_map(|(group, offsets)| {
-                offsets.iter().map(|((topic, partition), committed)| {
-                    let (group, topic) = (group.clone(), topic.clone());
-                    (OffsetKey { group, topic, partition: *partition }, Some(committed.clone()))
-                })
+        let kept = self.kept();
+        let offsets = kept.groups.iter().flat_map(|(group, offsets)| {
+            offsets.iter().map(|((topic, partition), committed)| {
+                let (group, topic) = (group.clone(), topic.clone());
+                let key = OffsetKey { group, topic, partition: *partition };
+                Change::Offset(key, Some(committed.clone()))
             })
-            .collect();
-        drop(groups);
-        // Each change is at most this long, so a chunk always fits in an append.
-        let chunk = (APPEND_BYTES_MAX / (METADATA_BYTES_MAX + 1024)).max(1);
+        });
+        let records = kept
+            .records
+            .iter()
+            .map(|(key, value)| Change::Record(key.clone(), Some(value.clone())));
+        let changes: Vec<Change> = offsets.chain(records).collect();
+        drop(kept);
+        let mut room = 0;
+        let mut appends: Vec<Vec<Change>> = Vec::new();
+        for change in changes {
+            let bytes = change.bytes_max();
+            if bytes > room || appends.is_empty() {
+                appends.push(Vec::new());
+                room = APPEND_BYTES_MAX;
+            }
+            room = room.saturating_sub(bytes);
+            if let Some(append) = appends.last_mut() {
+                append.push(change);
+            }
+        }
         let appends: Option<Vec<Bytes>> =
-            changes.chunks(chunk).map(|changes| self.encode(changes).ok()).collect();
+            appends.iter().map(|changes| self.encode(changes).ok()).collect();
         appends.filter(|appends| !appends.is_empty())
     }
 
@@ -297,6 +347,33 @@ impl Inner {
     }
 }
 
+impl Change {
+    /// Key and value as they are in the topic.
+    fn encode(&self, timestamp_ms: i64) -> Result<(Bytes, Option<Bytes>), AppendError> {
+        match self {
+            Self::Offset(key, committed) => {
+                check_lengths(key, committed.as_ref())?;
+                let value =
+                    committed.as_ref().map(|value| encode_value(value, timestamp_ms).into());
+                Ok((encode_key(&key.group, &key.topic, key.partition).into(), value))
+            }
+            Self::Record(key, value) => Ok((key.clone(), value.clone())),
+        }
+    }
+
+    /// No more bytes than this are appended for it, with what a batch and a record add.
+    fn bytes_max(&self) -> usize {
+        let (key, value) = match self {
+            Self::Offset(key, committed) => (
+                key.group.len() + key.topic.len(),
+                committed.as_ref().map_or(0, |at| at.metadata.len()),
+            ),
+            Self::Record(key, value) => (key.len(), value.as_ref().map_or(0, Bytes::len)),
+        };
+        key + value + CHANGE_OVERHEAD_BYTES
+    }
+}
+
 fn check_lengths(key: &OffsetKey, committed: Option<&CommittedOffset>) -> Result<(), AppendError> {
     let check = |field, bytes: usize, max| {
         if bytes > max { Err(AppendError::OffsetField { field, bytes, max }) } else { Ok(()) }
@@ -306,48 +383,58 @@ fn check_lengths(key: &OffsetKey, committed: Option<&CommittedOffset>) -> Result
     check("metadata", committed.map_or(0, |at| at.metadata.len()), METADATA_BYTES_MAX)
 }
 
-fn apply(groups: &mut Groups, changes: Vec<Change>) {
-    for (OffsetKey { group, topic, partition }, committed) in changes {
-        match committed {
-            Some(committed) => {
-                groups.entry(group).or_default().insert((topic, partition), committed);
-            }
-            None => {
-                if let Some(offsets) = groups.get_mut(&group) {
-                    offsets.remove(&(topic, partition));
-                    if offsets.is_empty() {
-                        groups.remove(&group);
-                    }
-                }
-            }
+fn apply(kept: &mut Kept, changes: Vec<Change>) {
+    for change in changes {
+        match change {
+            Change::Offset(key, committed) => apply_offset(&mut kept.groups, key, committed),
+            Change::Record(key, Some(value)) => drop(kept.records.insert(key, value)),
+            Change::Record(key, None) => drop(kept.records.remove(&key)),
+        }
+    }
+}
+
+fn apply_offset(groups: &mut Groups, key: OffsetKey, committed: Option<CommittedOffset>) {
+    let OffsetKey { group, topic, partition } = key;
+    if let Some(committed) = committed {
+        groups.entry(group).or_default().insert((topic, partition), committed);
+    } else if let Some(offsets) = groups.get_mut(&group) {
+        offsets.remove(&(topic, partition));
+        if offsets.is_empty() {
+            groups.remove(&group);
         }
     }
 }
 
 /// Reads the whole topic; also says how many bytes that were.
-fn replay(partition: &Partition) -> Result<(Groups, u64), OffsetsError> {
-    let mut groups = Groups::new();
+fn replay(partition: &Partition) -> Result<(Kept, u64), OffsetsError> {
+    let mut kept = Kept::default();
     let mut bytes = 0;
     let mut offset = partition.log_start_offset();
     while offset < partition.high_watermark() {
         let read = partition.read(offset, REPLAY_BYTES)?;
         bytes += read.bytes() as u64;
         for batch in read.batches() {
-            apply(&mut groups, changes_of(&batch)?);
+            apply(&mut kept, changes_of(&batch)?);
         }
         offset = read.next_offset;
     }
-    Ok((groups, bytes))
+    Ok((kept, bytes))
 }
 
 fn changes_of(batch: &Bytes) -> Result<Vec<Change>, BatchError> {
     let mut changes = Vec::new();
     for record in &records(batch)? {
         let record = record?;
-        let Some(key) = record.key.and_then(decode_key) else { continue };
+        let Some(bytes) = record.key else { continue };
+        let Some(key) = decode_key(bytes) else {
+            // Copied, because a slice would keep the whole batch alive.
+            let value = record.value.map(Bytes::copy_from_slice);
+            changes.push(Change::Record(Bytes::copy_from_slice(bytes), value));
+            continue;
+        };
         match record.value.map(decode_value) {
-            None => changes.push((key, None)),
-            Some(Some(committed)) => changes.push((key, Some(committed))),
+            None => changes.push(Change::Offset(key, None)),
+            Some(Some(committed)) => changes.push(Change::Offset(key, Some(committed))),
             Some(None) => {
                 tracing::warn!("offset {} of __consumer_offsets is malformed", record.offset);
             }

@@ -2,8 +2,8 @@
 //!
 //! Key v0/v1: version i16, group, topic (strings with an i16 length), partition i32. Value: version i16, offset i64,
 //! then by version: v0 metadata, timestamp i64; v1 metadata, timestamp, expiry i64; v2 as v0; v3 leader
-//! epoch i32, metadata, timestamp. We write key v1 and value v3; keys of version 2 are group metadata and
-//! not ours.
+//! epoch i32, metadata, timestamp. We write key v1 and value v3; keys of later versions are
+//! the coordinator's own records.
 
 /// Bytes of the metadata of one offset, as Kafka's `offset.metadata.max.bytes`.
 pub const METADATA_BYTES_MAX: usize = 4096;

@@ -1,5 +1,6 @@
 //! Group offsets on a simulated machine.
 
+use bytes::Bytes;
 use tidemill_world::sim::Simulation;
 
 use super::codec::{OffsetKey, decode_key, decode_value, encode_key, encode_value};
@@ -81,4 +82,27 @@ fn a_long_metadata_is_refused() {
     let long = CommittedOffset { metadata, ..CommittedOffset::new(1) };
     let refused = offsets.commit("g", &[("t", 0, long)]).try_get().unwrap();
     assert!(matches!(refused, Err(AppendError::OffsetField { field: "metadata", .. })));
+}
+
+#[test]
+fn records_of_the_coordinator_survive_a_crash_and_a_snapshot() {
+    let simulation = Simulation::new(5);
+    let (log, offsets) = open(&simulation);
+    let key = |member: u8| Bytes::copy_from_slice(&[0, 5, 0, 1, b'g', 0, 1, member]);
+    let value = Bytes::from_static(b"what a member says of itself");
+    let put = |member, value: Option<&Bytes>| vec![(key(member), value.cloned())];
+    let first = offsets.put_records([put(b'a', Some(&value)), put(b'b', Some(&value))].concat());
+    run(&simulation);
+    assert!(first.try_get().unwrap().is_ok());
+    drop(offsets.put_records(put(b'a', None)));
+    for offset in 0..300i64 {
+        drop(offsets.commit("g", &[("t", 0, CommittedOffset::new(offset))]));
+        run(&simulation);
+    }
+    let start = log.partition(super::OFFSETS_TOPIC, 0).unwrap().log_start_offset();
+    assert!(start > 3, "no snapshot was taken");
+    simulation.crash();
+    let (_log, offsets) = open(&simulation);
+    assert_eq!(offsets.records(), [(key(b'b'), value)]);
+    assert_eq!(offsets.fetch("g", "t", 0), Some(CommittedOffset::new(299)));
 }
