@@ -8,10 +8,13 @@ use tidemill_wire::ErrorCode;
 pub(crate) fn append(error: &AppendError) -> ErrorCode {
     match error {
         AppendError::Batch(error) => batch(error),
-        AppendError::Empty | AppendError::NoSequence { .. } | AppendError::NoKey { .. } => {
-            ErrorCode::InvalidRecord
-        }
+        AppendError::Empty
+        | AppendError::NoSequence { .. }
+        | AppendError::NoKey { .. }
+        | AppendError::Control => ErrorCode::InvalidRecord,
         AppendError::Timestamp { .. } => ErrorCode::InvalidTimestamp,
+        AppendError::TransactionState { .. } => ErrorCode::InvalidTxnState,
+        AppendError::CoordinatorFenced { .. } => ErrorCode::TransactionCoordinatorFenced,
         AppendError::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
         AppendError::ProducerFenced { .. } => ErrorCode::InvalidProducerEpoch,
         AppendError::TooLarge { .. } => ErrorCode::MessageTooLarge,

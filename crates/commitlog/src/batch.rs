@@ -23,6 +23,7 @@ mod compression;
 mod error;
 mod frames;
 mod header;
+mod marker;
 mod records;
 #[cfg(test)]
 mod tests;
@@ -34,4 +35,6 @@ pub use error::BatchError;
 pub use frames::{Frames, frames};
 pub use header::{BatchHeader, HEADER_BYTES, TimestampType, check, header};
 pub(crate) use header::{restamp, set_base_offset, set_leader_epoch};
+pub(crate) use marker::MARKER_BYTES_MAX;
+pub use marker::{EndMarker, end_marker};
 pub use records::{HeaderIter, RecordIter, RecordView, Records, records};

@@ -288,6 +288,42 @@ pub enum AppendError {
         /// The sequence of the batch.
         found: i32,
     },
+    /// A control batch came in as data. Only the log writes those, at the end of a transaction.
+    #[error("control batches are written by the log alone; end a transaction instead")]
+    Control,
+    /// The batch does not fit the producer's transaction in the partition. The transaction is as it was.
+    #[error(
+        "batch of producer {producer_id} is refused in {partition}: {why}; end the transaction first"
+    )]
+    TransactionState {
+        /// `topic-partition`.
+        partition: Arc<str>,
+        /// The producer.
+        producer_id: i64,
+        /// What does not fit.
+        why: &'static str,
+    },
+    /// A marker came from a transaction coordinator that another has replaced; the transaction is as it was.
+    #[error(
+        "transaction coordinator of epoch {epoch} is fenced in {partition} for producer {producer_id}: \
+         epoch {current} has written"
+    )]
+    CoordinatorFenced {
+        /// `topic-partition`.
+        partition: Arc<str>,
+        /// The producer.
+        producer_id: i64,
+        /// The coordinator's epoch of the marker.
+        epoch: i32,
+        /// The epoch that has written.
+        current: i32,
+    },
+    /// A part of [`append_all`](crate::Log::append_all) is of a partition of another log.
+    #[error("{partition} is a partition of another log; append to its own")]
+    OtherLog {
+        /// `topic-partition`.
+        partition: Arc<str>,
+    },
     /// The queue to the writer is full; try again after earlier appends are answered.
     #[error(
         "append queue is full with {bytes} bytes in {appends} appends; try again, or use append_wait"

@@ -64,6 +64,7 @@ mod config;
 mod error;
 mod limits;
 
+mod committed;
 mod log;
 mod partition;
 mod read;
@@ -72,6 +73,7 @@ mod admission;
 mod appender;
 pub mod offsets;
 mod outcome;
+mod transactions;
 
 mod core;
 mod notify;
@@ -108,6 +110,7 @@ mod topics;
 mod tests;
 
 pub use appender::Appender;
+pub use batch::EndMarker;
 pub use config::{
     Acks, Cleanup, Durability, LogConfig, TimestampType, TopicConfig, TopicId, TopicInfo,
 };
@@ -119,4 +122,5 @@ pub use limits::{APPEND_BYTES_MAX, DECOMPRESSED_BYTES_MAX};
 pub use log::Log;
 pub use outcome::{AppendFuture, Appended};
 pub use partition::{Changed, Partition, Subscription};
-pub use read::ReadBatches;
+pub use read::{AbortedTransaction, ReadBatches};
+pub use transactions::{Part, ProducerInfo};

@@ -68,6 +68,13 @@ pub(crate) const PRODUCERS_MAX: usize = 16_384;
 #[cfg(test)]
 pub(crate) const PRODUCERS_MAX: usize = 32;
 
+/// Transactions open at once in one partition. A producer with an open one is never forgotten, so this bounds what is
+/// remembered beyond [`PRODUCERS_MAX`].
+#[cfg(not(test))]
+pub(crate) const OPEN_TRANSACTIONS_MAX: usize = 65_536;
+#[cfg(test)]
+pub(crate) const OPEN_TRANSACTIONS_MAX: usize = 40;
+
 /// Bytes of a producer snapshot: [`PRODUCERS_MAX`] with five entries of 46 bytes are 3.8 MB; a file of Kafka's
 /// may hold more producers.
 pub(crate) const PRODUCER_SNAPSHOT_BYTES_MAX: u64 = 64 << 20;

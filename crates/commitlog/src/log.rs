@@ -228,6 +228,10 @@ impl Log {
         self.0.core.producer_ids.is_given(id)
     }
 
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.0.core
+    }
+
     /// The clock and the other doors that the log was opened with.
     pub fn world(&self) -> &World {
         &self.0.core.world

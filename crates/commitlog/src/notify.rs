@@ -15,7 +15,23 @@ pub(crate) struct Watchers(Mutex<Inner>);
 struct Inner {
     next_id: u64,
     wakes: BTreeMap<u64, Wake>,
-    futures: BTreeMap<u64, (i64, Waker)>,
+    futures: BTreeMap<u64, Waiting>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    bound: Bound,
+    offset: i64,
+    waker: Waker,
+}
+
+/// Which end of a partition somebody waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bound {
+    /// What can be read.
+    HighWatermark,
+    /// What can be read of committed transactions.
+    LastStable,
 }
 
 impl Watchers {
@@ -32,14 +48,20 @@ impl Watchers {
         id
     }
 
-    /// Wakes `waker` once the high watermark is past `offset`. Replaces what `id` waited for.
-    pub(crate) fn add_future(&self, id: Option<u64>, offset: i64, waker: &Waker) -> u64 {
+    /// Wakes `waker` once the bound is past `offset`. Replaces what `id` waited for.
+    pub(crate) fn add_future(
+        &self,
+        id: Option<u64>,
+        bound: Bound,
+        offset: i64,
+        waker: &Waker,
+    ) -> u64 {
         let mut inner = self.lock();
         let id = id.unwrap_or_else(|| {
             inner.next_id += 1;
             inner.next_id
         });
-        inner.futures.insert(id, (offset, waker.clone()));
+        inner.futures.insert(id, Waiting { bound, offset, waker: waker.clone() });
         id
     }
 
@@ -49,16 +71,20 @@ impl Watchers {
         inner.futures.remove(&id);
     }
 
-    /// The high watermark is now this.
-    pub(crate) fn notify(&self, high_watermark: i64) {
+    /// The high watermark and the last stable offset are now these.
+    pub(crate) fn notify(&self, high_watermark: i64, last_stable: i64) {
         let mut ready = Vec::new();
         let mut inner = self.lock();
         inner.wakes.values().for_each(Wake::notify);
         if !inner.futures.is_empty() {
-            inner.futures.retain(|_, (offset, waker)| {
-                let waits = high_watermark <= *offset;
+            inner.futures.retain(|_, waiting| {
+                let end = match waiting.bound {
+                    Bound::HighWatermark => high_watermark,
+                    Bound::LastStable => last_stable,
+                };
+                let waits = end <= waiting.offset;
                 if !waits {
-                    ready.push(waker.clone());
+                    ready.push(waiting.waker.clone());
                 }
                 waits
             });
@@ -69,6 +95,6 @@ impl Watchers {
 
     /// The partition has ended: everybody is woken.
     pub(crate) fn notify_all(&self) {
-        self.notify(i64::MAX);
+        self.notify(i64::MAX, i64::MAX);
     }
 }

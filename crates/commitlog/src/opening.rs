@@ -183,6 +183,7 @@ fn stopped(file: PathBuf, what: String, start: i64, leader_epoch: i32) -> Opened
         writer: None,
         log_start_offset: start,
         high_watermark: start,
+        last_stable_offset: start,
         leader_epoch,
         condition: Condition::Corrupt(Arc::new(corruption)),
     }

@@ -10,11 +10,12 @@ use bytes::{Bytes, BytesMut};
 use tidemill_world::Wake;
 
 use crate::admission::Admission;
-use crate::batch::{TimestampType, check, restamp};
+use crate::batch::{BatchHeader, TimestampType, check, restamp};
 use crate::config::{Acks, TopicInfo};
 use crate::core::Core;
 use crate::error::{AppendError, ReadError, ReopenError};
 use crate::limits::APPEND_BYTES_MAX;
+use crate::notify::Bound;
 use crate::outcome::{AppendFuture, Appended, Done, Outcome};
 use crate::queue::Submit;
 use crate::read::{self, ReadBatches};
@@ -38,7 +39,8 @@ impl std::fmt::Debug for Partition {
 
 impl Partition {
     /// Appends one or more v2 batches. They are checked here; then the writer takes them. Those of a producer
-    /// with an id must follow one another; a repeat is answered with the offset it has. `done` is called
+    /// with an id must follow one another; a repeat is answered with the offset it has. Transactional ones open their
+    /// producer's transaction. `done` is called
     /// once, by the writer's thread (or by this one when the append is refused at once), and must be short and
     /// must not block.
     pub fn append(
@@ -50,13 +52,16 @@ impl Partition {
         let done = Done::new(done);
         match self.prepare(batches, acks) {
             Err(error) => done.answer(Err(error)),
-            Ok(mut submit) => {
-                submit.done = Some(done);
-                if let Err(refused) = self.core.queue.push(submit) {
-                    let (mut submit, error) = *refused;
-                    submit.answer(Err(error));
-                }
-            }
+            Ok(submit) => self.submit(submit, done),
+        }
+    }
+
+    /// Queues a checked append, or answers that it cannot be.
+    pub(crate) fn submit(&self, mut submit: Submit, done: Done) {
+        submit.done = Some(done);
+        if let Err(refused) = self.core.queue.push(submit) {
+            let (mut submit, error) = *refused;
+            submit.answer(Err(error));
         }
     }
 
@@ -111,7 +116,7 @@ impl Partition {
     }
 
     /// Checks an append on the caller's thread, so that the writer only copies.
-    fn prepare(&self, batches: Bytes, acks: Acks) -> Result<Submit, AppendError> {
+    pub(crate) fn prepare(&self, batches: Bytes, acks: Acks) -> Result<Submit, AppendError> {
         self.state.check_append()?;
         if batches.is_empty() {
             return Err(AppendError::Empty);
@@ -136,6 +141,8 @@ impl Partition {
             bytes,
             records,
             has_producer,
+            marker: None,
+            set: None,
             acks,
             log_append_time_ms,
             base_offset: 0,
@@ -158,6 +165,7 @@ impl Partition {
         while !rest.is_empty() {
             let header = check(&rest, APPEND_BYTES_MAX)?;
             header.check_count()?;
+            check_kind(&header)?;
             if header.bytes > max {
                 let topic = Arc::clone(&topic.name);
                 return Err(AppendError::TooLarge { topic, bytes: header.bytes, max });
@@ -176,6 +184,16 @@ impl Partition {
     /// [`ReadError::OutOfRange`] outside `log_start_offset..=high_watermark`.
     pub fn read(&self, offset: i64, bytes_max: usize) -> Result<ReadBatches, ReadError> {
         read::read(&self.core, &self.state, offset, bytes_max)
+    }
+
+    /// As [`read`](Self::read), but only up to the [last stable offset](Self::last_stable_offset) (Kafka's
+    /// `read_committed`). The batches of aborted transactions are among the others, and
+    /// [`aborted`](ReadBatches::aborted) names them; [`ReadBatches::committed`] passes over them.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_committed(&self, offset: i64, bytes_max: usize) -> Result<ReadBatches, ReadError> {
+        read::read_committed(&self.core, &self.state, offset, bytes_max)
     }
 
     /// The first record with a timestamp of at least `timestamp_ms`: its offset and timestamp.
@@ -313,10 +331,10 @@ impl Partition {
 
     /// A future that is ready when the high watermark is past `offset`, or the partition has ended.
     pub fn changed(&self, offset: i64) -> Changed {
-        Changed { state: Arc::clone(&self.state), offset, id: None }
+        Changed::new(&self.state, Bound::HighWatermark, offset)
     }
 
-    /// Notifies `wake` whenever the high watermark moves or the partition ends, until the subscription is
+    /// Notifies `wake` whenever the high watermark or the last stable offset moves or the partition ends, until the subscription is
     /// dropped.
     pub fn on_change(&self, wake: Wake) -> Subscription {
         let id = self.state.watchers.add_wake(wake);
@@ -324,17 +342,26 @@ impl Partition {
     }
 }
 
-/// See [`Partition::changed`].
+/// See [`Partition::changed`] and [`Partition::changed_stable`].
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Changed {
     state: Arc<PartitionState>,
+    bound: Bound,
     offset: i64,
     id: Option<u64>,
 }
 
 impl Changed {
+    pub(crate) fn new(state: &Arc<PartitionState>, bound: Bound, offset: i64) -> Self {
+        Self { state: Arc::clone(state), bound, offset, id: None }
+    }
+
     fn is_ready(&self) -> bool {
-        self.state.high_watermark() > self.offset || self.state.has_ended()
+        let end = match self.bound {
+            Bound::HighWatermark => self.state.high_watermark(),
+            Bound::LastStable => self.state.last_stable_offset(),
+        };
+        end > self.offset || self.state.has_ended()
     }
 }
 
@@ -345,7 +372,7 @@ impl Future for Changed {
         if self.is_ready() {
             return Poll::Ready(());
         }
-        let id = self.state.watchers.add_future(self.id, self.offset, context.waker());
+        let id = self.state.watchers.add_future(self.id, self.bound, self.offset, context.waker());
         self.id = Some(id);
         // It may have moved between the look and the registration.
         if self.is_ready() { Poll::Ready(()) } else { Poll::Pending }
@@ -371,6 +398,18 @@ impl Drop for Subscription {
     fn drop(&mut self) {
         self.state.watchers.remove(self.id);
     }
+}
+
+/// Only the log writes control batches, and a transaction needs a producer.
+fn check_kind(header: &BatchHeader) -> Result<(), AppendError> {
+    let producer_id = header.producer_id;
+    if header.is_control() {
+        return Err(AppendError::Control);
+    }
+    if header.is_transactional() && producer_id < 0 {
+        return Err(AppendError::NoSequence { producer_id });
+    }
+    Ok(())
 }
 
 /// Stamps every batch with the log's time.

@@ -22,7 +22,7 @@ use tidemill_world::{AlignedBuffer, BLOCK_BYTES, Disk};
 
 use crate::active::{ActiveFile, append_index, create_log};
 use crate::age::{SegmentAge, SegmentLimits};
-use crate::batch::{HEADER_BYTES, header, set_base_offset, set_leader_epoch};
+use crate::batch::{EndMarker, HEADER_BYTES, header, set_base_offset, set_leader_epoch};
 use crate::checkpoint::{EpochStart, Mark, write_epochs};
 use crate::index::{ActiveIndex, IndexPoint};
 use crate::names::{Kind, LEADER_EPOCHS, segment_file};
@@ -43,6 +43,8 @@ pub(crate) struct Pending {
     pub(crate) first_offset: i64,
     /// Whether any batch has a producer id.
     pub(crate) has_producer: bool,
+    /// What `bytes` say when they are the end of a transaction.
+    pub(crate) marker: Option<EndMarker>,
     /// Why it was left out; the others go on.
     pub(crate) refused: Option<SequenceError>,
 }
@@ -226,7 +228,12 @@ impl PartitionWriter {
         if !job.has_producer {
             return true;
         }
-        match self.producers.decide(&job.bytes, self.next_offset, now_ms) {
+        let offset = self.next_offset;
+        let decision = match &job.marker {
+            Some(marker) => self.producers.end(marker, offset, now_ms).map(|_| Decision::Append),
+            None => self.producers.decide(&job.bytes, offset, now_ms),
+        };
+        match decision {
             Ok(Decision::Append) => return true,
             Ok(Decision::AppendRest { bytes, records, base_offset }) => {
                 job.bytes = job.bytes.slice(bytes.min(job.bytes.len())..);
@@ -442,7 +449,7 @@ impl PartitionWriter {
     fn rewind(&mut self, tools: &mut Tools<'_>, undo: &Undo) -> Failure {
         self.position = undo.position;
         self.next_offset = undo.next_offset;
-        self.producers.rewind();
+        self.producers.rewind(undo.next_offset);
         if let Some(index) =
             self.segment.index.write().unwrap_or_else(PoisonError::into_inner).as_mut()
         {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use tidemill_world::{Disk, File, OpenHow};
 
-use crate::batch::{BatchHeader, HEADER_BYTES, header};
+use crate::batch::{BatchHeader, EndMarker, HEADER_BYTES, MARKER_BYTES_MAX, header};
 use crate::index::{OFFSET_ENTRY_BYTES, find_position};
 use crate::limits::PRODUCER_SNAPSHOT_BYTES_MAX;
 use crate::names::{Kind, segment_file, snapshot_offset};
@@ -156,8 +156,14 @@ fn replay(
             tracing::warn!("{path}: no batch at byte {at}; producers after it are not known");
             return Ok(());
         };
-        if header.base_offset >= from && header.producer_id >= 0 && header.base_sequence >= 0 {
-            producers.note(&header, header.base_offset, now_ms);
+        if header.base_offset >= from && header.producer_id >= 0 {
+            if header.is_control() {
+                if let Some(marker) = headers.marker(at, &header)? {
+                    producers.note_marker(&marker, header.base_offset, now_ms);
+                }
+            } else if header.base_sequence >= 0 {
+                producers.note(&header, header.base_offset, now_ms);
+            }
             producers.commit();
         }
         at += header.bytes as u64;
@@ -205,5 +211,16 @@ impl Headers<'_> {
         };
         let found = header(self.window.get(at..).unwrap_or_default()).ok();
         Ok(found.filter(|header| header.bytes as u64 <= self.end.saturating_sub(position)))
+    }
+
+    /// The marker in the control batch at `position`, if it is one of a transaction.
+    fn marker(&self, position: u64, header: &BatchHeader) -> io::Result<Option<EndMarker>> {
+        if header.bytes > MARKER_BYTES_MAX {
+            return Ok(None);
+        }
+        let mut batch = vec![0; header.bytes];
+        let read = self.file.read_at(&mut batch, position)?;
+        batch.truncate(read);
+        Ok(EndMarker::read(&batch.into()))
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use tidemill_world::Wake;
 
+use crate::batch::EndMarker;
 use crate::config::Acks;
 use crate::error::AppendError;
 use crate::outcome::{Appended, Done};
@@ -18,6 +19,10 @@ pub(crate) struct Submit {
     pub(crate) records: i64,
     /// Whether any batch has a producer id, so that its order must be decided on.
     pub(crate) has_producer: bool,
+    /// What `bytes` say when they are the end of a transaction.
+    pub(crate) marker: Option<EndMarker>,
+    /// The number of the appends that are done all or not at all, if this is one of several.
+    pub(crate) set: Option<u64>,
     pub(crate) acks: Acks,
     pub(crate) log_append_time_ms: i64,
     /// The offset of the first record in `bytes`, once placed.
@@ -77,19 +82,44 @@ impl Queue {
     /// size, so that none is refused for ever.
     pub(crate) fn push(&self, submit: Submit) -> Result<(), Box<(Submit, AppendError)>> {
         let mut inner = self.lock();
-        if inner.closed {
-            return Err(Box::new((submit, AppendError::Closed)));
-        }
-        let (bytes, appends) = (inner.bytes, inner.appends.len());
-        let full = appends >= self.appends_max || bytes + submit.bytes.len() > self.bytes_max;
-        if full && appends > 0 {
-            return Err(Box::new((submit, AppendError::Busy { bytes, appends })));
+        if let Err(error) = self.check_room(&inner, 1, submit.bytes.len()) {
+            return Err(Box::new((submit, error)));
         }
         inner.bytes += submit.bytes.len();
         inner.appends.push(submit);
         drop(inner);
         // Only the first of a round finds the writer asleep, but a notification of one that is awake costs
         // one atomic swap.
+        self.writer.notify();
+        Ok(())
+    }
+
+    fn check_room(&self, inner: &Inner, more: usize, more_bytes: usize) -> Result<(), AppendError> {
+        if inner.closed {
+            return Err(AppendError::Closed);
+        }
+        let (bytes, appends) = (inner.bytes, inner.appends.len());
+        let full = appends + more > self.appends_max || bytes + more_bytes > self.bytes_max;
+        if full && appends > 0 {
+            return Err(AppendError::Busy { bytes, appends });
+        }
+        Ok(())
+    }
+
+    /// Hands several appends to the writer at once, so that one round takes all of them, or gives them back with the
+    /// reason.
+    pub(crate) fn push_all(
+        &self,
+        submits: Vec<Submit>,
+    ) -> Result<(), Box<(Vec<Submit>, AppendError)>> {
+        let bytes = submits.iter().map(|submit| submit.bytes.len()).sum();
+        let mut inner = self.lock();
+        if let Err(error) = self.check_room(&inner, submits.len(), bytes) {
+            return Err(Box::new((submits, error)));
+        }
+        inner.bytes += bytes;
+        inner.appends.extend(submits);
+        drop(inner);
         self.writer.notify();
         Ok(())
     }

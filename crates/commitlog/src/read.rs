@@ -23,8 +23,23 @@ pub struct ReadBatches {
     pub next_offset: i64,
     /// The offset after the last that can be read now.
     pub high_watermark: i64,
+    /// Where readers of committed transactions stop (KIP-98).
+    pub last_stable_offset: i64,
     /// The first offset that can be read now.
     pub log_start_offset: i64,
+    /// The aborted transactions with records among these batches; only for
+    /// [`read_committed`](crate::Partition::read_committed).
+    pub aborted: Vec<AbortedTransaction>,
+}
+
+/// A transaction whose records are to be passed over: those of this producer from `first_offset` on, up to its next
+/// abort marker (KIP-98).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AbortedTransaction {
+    /// The producer.
+    pub producer_id: i64,
+    /// Where the transaction begins.
+    pub first_offset: i64,
 }
 
 impl ReadBatches {
@@ -52,6 +67,30 @@ impl ReadBatches {
         })
     }
 
+    /// Drops the batches from the last stable offset on, which is where a batch begins. `offset` is where the read
+    /// began.
+    fn cut_at(&mut self, offset: i64) {
+        let stable = self.last_stable_offset;
+        if self.next_offset <= stable {
+            return;
+        }
+        let chunks = std::mem::take(&mut self.chunks);
+        (self.bytes, self.next_offset) = (0, offset);
+        for chunk in chunks {
+            let mut end = 0;
+            let batches = frames(&chunk).map_while(Result::ok);
+            for (header, batch) in batches.take_while(|(header, _)| header.base_offset < stable) {
+                end += batch.len();
+                self.next_offset = header.last_offset().saturating_add(1);
+            }
+            if end == 0 {
+                return;
+            }
+            self.bytes += end;
+            self.chunks.push(chunk.slice(..end));
+        }
+    }
+
     /// All bytes in one piece; copies when there is more than one chunk.
     pub fn into_bytes(mut self) -> Bytes {
         match self.chunks.len() {
@@ -70,14 +109,8 @@ pub(crate) fn read(
     offset: i64,
     bytes_max: usize,
 ) -> Result<ReadBatches, ReadError> {
-    partition.check_read()?;
-    let high_watermark = partition.high_watermark();
-    let log_start_offset = partition.log_start_offset();
-    let mut read =
-        ReadBatches { next_offset: offset, high_watermark, log_start_offset, ..Default::default() };
-    if offset < log_start_offset || offset > high_watermark {
-        return Err(ReadError::OutOfRange { offset, log_start_offset, high_watermark });
-    }
+    let mut read = begin(partition, offset)?;
+    let (high_watermark, log_start_offset) = (read.high_watermark, read.log_start_offset);
     if offset == high_watermark {
         return Ok(read);
     }
@@ -102,6 +135,40 @@ pub(crate) fn read(
         }
         Err(error) => Err(explain(partition, offset, error)),
     }
+}
+
+/// What a read of nothing gives, if `offset` can be read at all.
+fn begin(partition: &PartitionState, offset: i64) -> Result<ReadBatches, ReadError> {
+    partition.check_read()?;
+    // In this order the first is never above the second.
+    let last_stable_offset = partition.last_stable_offset();
+    let high_watermark = partition.high_watermark();
+    let log_start_offset = partition.log_start_offset();
+    if offset < log_start_offset || offset > high_watermark {
+        return Err(ReadError::OutOfRange { offset, log_start_offset, high_watermark });
+    }
+    let next_offset = offset;
+    let ends =
+        ReadBatches { next_offset, high_watermark, last_stable_offset, ..Default::default() };
+    Ok(ReadBatches { log_start_offset, ..ends })
+}
+
+/// As [`read`], but only what lies before the last stable offset, with the transactions among it that were aborted.
+pub(crate) fn read_committed(
+    core: &Core,
+    partition: &PartitionState,
+    offset: i64,
+    bytes_max: usize,
+) -> Result<ReadBatches, ReadError> {
+    let nothing = begin(partition, offset)?;
+    if offset >= nothing.last_stable_offset {
+        return Ok(nothing);
+    }
+    let mut found = read(core, partition, offset, bytes_max)?;
+    // What became stable meanwhile waits for the next read.
+    found.last_stable_offset = nothing.last_stable_offset;
+    found.cut_at(offset);
+    Ok(found)
 }
 
 /// A read that failed because the segment was removed meanwhile says so.

@@ -80,6 +80,7 @@ impl Recovery<'_> {
                     writer: None,
                     log_start_offset: start,
                     high_watermark: start,
+                    last_stable_offset: start,
                     leader_epoch: self.epoch,
                     condition: Condition::Corrupt(Arc::new(corruption)),
                 })
@@ -367,6 +368,7 @@ impl Recovery<'_> {
             self.now_ms,
         )?;
         producers.expire(self.now_ms, self.producer_expiration_ms);
+        let last_stable_offset = producers.stable_before(last.scan.next_offset);
         let writer = PartitionWriter::new(OpenedEnd {
             folder: self.folder.to_owned(),
             limits: self.limits,
@@ -384,6 +386,7 @@ impl Recovery<'_> {
             writer: Some(writer),
             log_start_offset: start.max(first),
             high_watermark: last.scan.next_offset,
+            last_stable_offset,
             leader_epoch: epoch,
             condition: Condition::Open,
         })

@@ -60,6 +60,8 @@ pub(crate) struct PartitionState {
     /// Orders the partitions of one log; never used twice in a process.
     pub(crate) number: u64,
     high_watermark: AtomicI64,
+    /// Never above the high watermark, except between two stores.
+    last_stable_offset: AtomicI64,
     log_start_offset: AtomicI64,
     leader_epoch: AtomicI32,
     pub(crate) segments: RwLock<Vec<Arc<Segment>>>,
@@ -78,6 +80,7 @@ pub(crate) struct Opened {
     pub(crate) writer: Option<PartitionWriter>,
     pub(crate) log_start_offset: i64,
     pub(crate) high_watermark: i64,
+    pub(crate) last_stable_offset: i64,
     pub(crate) leader_epoch: i32,
     pub(crate) condition: Condition,
 }
@@ -98,6 +101,7 @@ impl PartitionState {
             folder,
             number,
             high_watermark: AtomicI64::new(opened.high_watermark),
+            last_stable_offset: AtomicI64::new(opened.last_stable_offset),
             log_start_offset: AtomicI64::new(opened.log_start_offset),
             leader_epoch: AtomicI32::new(opened.leader_epoch),
             segments: RwLock::new(opened.segments),
@@ -117,25 +121,36 @@ impl PartitionState {
         self.leader_epoch.store(opened.leader_epoch, Ordering::Release);
         self.log_start_offset.store(opened.log_start_offset, Ordering::Release);
         *self.condition.write().unwrap_or_else(PoisonError::into_inner) = opened.condition;
-        self.advance(opened.high_watermark);
+        self.advance(opened.high_watermark, opened.last_stable_offset);
     }
 
     pub(crate) fn high_watermark(&self) -> i64 {
         self.high_watermark.load(Ordering::Acquire)
     }
 
-    /// Lets readers see up to `offset` and wakes those who wait for it.
-    pub(crate) fn advance(&self, offset: i64) {
-        self.high_watermark.store(offset, Ordering::Release);
-        self.watchers.notify(offset);
+    /// Where readers of committed transactions stop (KIP-98): never before the log's start, which may have been
+    /// raised past an open transaction.
+    pub(crate) fn last_stable_offset(&self) -> i64 {
+        let stable = self.last_stable_offset.load(Ordering::Acquire);
+        stable.max(self.log_start_offset())
+    }
+
+    /// Lets readers see up to `high_watermark`, those of committed transactions up to `stable`, and wakes those who
+    /// wait for it.
+    pub(crate) fn advance(&self, high_watermark: i64, stable: i64) {
+        self.high_watermark.store(high_watermark, Ordering::Release);
+        self.last_stable_offset.store(stable, Ordering::Release);
+        self.watchers.notify(high_watermark, self.last_stable_offset());
     }
 
     pub(crate) fn log_start_offset(&self) -> i64 {
         self.log_start_offset.load(Ordering::Acquire)
     }
 
+    /// Raises the log's start, and with it maybe the last stable offset.
     pub(crate) fn set_log_start_offset(&self, offset: i64) {
         self.log_start_offset.store(offset, Ordering::Release);
+        self.watchers.notify(self.high_watermark(), self.last_stable_offset());
     }
 
     pub(crate) fn leader_epoch(&self) -> i32 {

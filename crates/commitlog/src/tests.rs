@@ -130,3 +130,4 @@ mod model_producer;
 mod reads;
 mod rules;
 mod topics;
+mod transactions;

@@ -18,6 +18,7 @@
 //! The writer is a plain value. A thread steps it through [`WriterDriver`]; a simulator steps it from a seed; the
 //! closing of a log steps it to the end.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -27,8 +28,8 @@ use crate::config::{Acks, Durability};
 use crate::core::Core;
 use crate::error::{AppendError, CloseError};
 use crate::limits::{ROUND_BYTES_MAX, WRITE_BUFFER_BYTES, WRITE_HANDLES_MAX};
-use crate::place::{Failure, Pending, Placed, Tools};
-use crate::producers::SequenceError;
+use crate::place::{Failure, PartitionWriter, Pending, Placed, Tools};
+use crate::producers::{Decision, SequenceError};
 use crate::queue::Submit;
 use crate::state::{Condition, PartitionState};
 use crate::tail::TailBudget;
@@ -131,6 +132,7 @@ impl Writer {
 
     fn run_round(&mut self) {
         self.round += 1;
+        self.refuse_sets();
         let mut groups = self.groups();
         for group in &mut groups {
             self.place(group);
@@ -142,6 +144,50 @@ impl Writer {
         let late = self.taken.drain(..).filter(|submit| submit.done.is_some());
         self.late.extend(late);
         self.limit_open_files();
+    }
+
+    /// Refuses every part of the sets of which one part would be refused. Without them others may be refused too, so
+    /// this is repeated until none is.
+    fn refuse_sets(&mut self) {
+        if !self.taken.iter().any(|submit| submit.set.is_some()) {
+            return;
+        }
+        loop {
+            let refused = self.refused_sets();
+            if refused.is_empty() {
+                return;
+            }
+            self.taken.retain_mut(|submit| {
+                let Some(error) = submit.set.and_then(|set| refused.get(&set)) else { return true };
+                submit.answer(Err(error.clone()));
+                false
+            });
+        }
+    }
+
+    /// The sets with a part that would be refused if the round went as it is, with the reason.
+    fn refused_sets(&self) -> BTreeMap<u64, AppendError> {
+        let mut refused = BTreeMap::new();
+        for same in self.taken.chunk_by(|a, b| a.partition.number == b.partition.number) {
+            let now_ms = self.core.world.clock().wall_ms();
+            let mut guard = same.first().map(|submit| submit.partition.writer());
+            let mut writer = guard.as_mut().and_then(|guard| guard.as_mut());
+            if let Some(writer) = &mut writer {
+                writer.producers.commit();
+            }
+            let mut next_offset = writer.as_ref().map_or(0, |writer| writer.next_offset);
+            for submit in same {
+                let writer = writer.as_deref_mut();
+                let decided = preview(submit, writer, &mut next_offset, now_ms);
+                if let (Some(set), Err(error)) = (submit.set, decided) {
+                    refused.entry(set).or_insert(error);
+                }
+            }
+            if let Some(writer) = writer {
+                writer.producers.rewind(writer.next_offset);
+            }
+        }
+        refused
     }
 
     /// The partitions of the round with their ranges.
@@ -203,6 +249,7 @@ impl Writer {
                 base_offset: 0,
                 first_offset: -1,
                 has_producer: submit.has_producer,
+                marker: submit.marker,
                 refused: None,
             });
         }
@@ -312,7 +359,11 @@ impl Writer {
             }
         }
         if high_watermark > before {
-            partition.advance(high_watermark);
+            let stable = partition
+                .writer()
+                .as_mut()
+                .map_or(high_watermark, |writer| writer.producers.stable_before(high_watermark));
+            partition.advance(high_watermark, stable);
         }
         for submit in written {
             let appended = submit.appended();
@@ -354,6 +405,28 @@ impl Writer {
     }
 }
 
+/// What would be decided on an append of which the first record gets `next_offset`.
+fn preview(
+    submit: &Submit,
+    writer: Option<&mut PartitionWriter>,
+    next_offset: &mut i64,
+    now_ms: i64,
+) -> Result<(), AppendError> {
+    submit.partition.check_append()?;
+    let producers = &mut writer.ok_or(AppendError::Closed)?.producers;
+    let decision = match &submit.marker {
+        Some(marker) => producers.end(marker, *next_offset, now_ms).map(|_| Decision::Append),
+        None => producers.decide(&submit.bytes, *next_offset, now_ms),
+    };
+    let new = match decision.map_err(|error| refused_order(&submit.partition, error))? {
+        Decision::Append => submit.records,
+        Decision::AppendRest { records, .. } => submit.records - records,
+        Decision::Duplicate { .. } => 0,
+    };
+    *next_offset += new;
+    Ok(())
+}
+
 fn refused_order(partition: &PartitionState, error: SequenceError) -> AppendError {
     let name = Arc::clone(&partition.name);
     match error {
@@ -363,6 +436,12 @@ fn refused_order(partition: &PartitionState, error: SequenceError) -> AppendErro
         }
         SequenceError::OutOfOrder { producer_id, expected, found } => {
             AppendError::OutOfOrderSequence { partition: name, producer_id, expected, found }
+        }
+        SequenceError::Transaction { producer_id, why } => {
+            AppendError::TransactionState { partition: name, producer_id, why }
+        }
+        SequenceError::Coordinator { producer_id, epoch, current } => {
+            AppendError::CoordinatorFenced { partition: name, producer_id, epoch, current }
         }
     }
 }

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::{
-    BatchBuilder, BatchError, Compression, HEADER_BYTES, Record, check, frames, header, records,
-    varint,
+    BatchBuilder, BatchError, Compression, EndMarker, HEADER_BYTES, Record, check, end_marker,
+    frames, header, records, varint,
 };
 
 const CODECS: [Compression; 5] = [
@@ -207,4 +207,59 @@ fn what_unpacks_to_too_much_is_refused() {
     // A raw block whose five bytes claim 4 GiB takes no memory for it.
     let refused = Compression::Snappy.unpack(&[0xff, 0xff, 0xff, 0xff, 0x0f], usize::MAX);
     assert!(matches!(refused, Err(BatchError::Decompress { .. })));
+}
+
+/// What Kafka 4.3.1 writes for producer 4711 of epoch 5 at a coordinator of epoch 17 (its
+/// `MemoryRecords.withEndTransactionMarker`).
+const KAFKAS_MARKERS: [(bool, &str); 2] = [
+    (
+        false,
+        "000000000000000000000042ffffffff02a2dd61060030000000000000018bcfe5687b0000018bcfe5687b\
+         00000000000012670005ffffffff000000012000000008000000000c00000000001100",
+    ),
+    (
+        true,
+        "000000000000000000000042ffffffff0256e3b74e0030000000000000018bcfe5687b0000018bcfe5687b\
+         00000000000012670005ffffffff000000012000000008000000010c00000000001100",
+    ),
+];
+
+#[test]
+fn markers_are_kafkas_byte_by_byte() {
+    for (commit, hex) in KAFKAS_MARKERS {
+        let marker = EndMarker {
+            producer_id: 4711,
+            producer_epoch: 5,
+            coordinator_epoch: 17,
+            commit,
+            transaction_version: 0,
+        };
+        let batch = end_marker(&marker, 1_700_000_000_123);
+        let found: String = batch.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(found, hex);
+        assert_eq!(EndMarker::read(&batch), Some(marker));
+        let header = check(&batch, 100).unwrap();
+        assert!(header.is_control() && header.is_transactional());
+    }
+}
+
+#[test]
+fn what_is_no_marker_is_not_read_as_one() {
+    let marker = EndMarker {
+        producer_id: 1,
+        producer_epoch: 0,
+        coordinator_epoch: 0,
+        commit: true,
+        transaction_version: 0,
+    };
+    let batch = end_marker(&marker, 0);
+    // No control batch, another type, a key that is too short, a record that is cut.
+    for (at, byte) in [(22, 16), (69, 2), (65, 6), (61, 8)] {
+        let mut changed = batch.to_vec();
+        changed[at] = byte;
+        assert_eq!(EndMarker::read(&changed.into()), None, "byte {at}");
+    }
+    for end in 0..batch.len() {
+        assert_eq!(EndMarker::read(&batch.slice(..end)), None);
+    }
 }

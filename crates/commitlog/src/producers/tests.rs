@@ -39,7 +39,7 @@ fn the_longest_idle_go_first_when_there_are_too_many() {
     producers.decide(&one(1_005, 0, 0, 1), 101, 1_001).unwrap();
     assert!(producers.known.len() <= PRODUCERS_MAX);
     assert!(producers.known.contains_key(&0) && !producers.known.contains_key(&1));
-    producers.rewind();
+    producers.rewind(101);
     assert!(producers.known.contains_key(&1) && !producers.known.contains_key(&1_005));
 }
 
@@ -102,7 +102,7 @@ proptest! {
             }
             match end {
                 0 => {
-                    producers.rewind();
+                    producers.rewind(kept_offset);
                     (model, offset) = (kept.clone(), kept_offset);
                 }
                 1..4 => {
