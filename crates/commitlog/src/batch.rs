@@ -29,7 +29,7 @@ mod records;
 mod tests;
 mod varint;
 
-pub use builder::{BatchBuilder, Record};
+pub use builder::{BatchBuilder, ProducerStamp, Record};
 pub use compression::Compression;
 pub use error::BatchError;
 pub use frames::{Frames, frames};

@@ -6,10 +6,14 @@
 //! Only the last record of each key matters, so when much has been appended and no commit is under way, all
 //! that is live is appended once more as a snapshot and everything before it is given up.
 //!
+//! Offsets may be committed as part of a producer's transaction. They are records of that transaction, and count when its
+//! marker is in the topic; who writes the marker says so by [`GroupOffsets::end_transaction`].
+//!
 //! Whoever coordinates the groups keeps records of its own in the same topic, as in Kafka (members, epochs). What they
 //! say is its business: to this module they are keys and values.
 
 mod codec;
+mod kept;
 #[cfg(test)]
 mod tests;
 
@@ -20,7 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use thiserror::Error;
 
-use crate::batch::{BatchBuilder, BatchError, Record, records};
+use crate::batch::{BatchBuilder, BatchError, EndMarker, ProducerStamp, Record, header, records};
 use crate::config::{Acks, Cleanup, TopicConfig};
 use crate::error::{AppendError, ReadError, TopicError};
 use crate::limits::{APPEND_BYTES_MAX, OFFSETS_SNAPSHOT_BYTES};
@@ -29,6 +33,7 @@ use crate::outcome::{AppendFuture, Appended, Outcome};
 use crate::partition::Partition;
 pub use codec::{CommittedOffset, METADATA_BYTES_MAX};
 use codec::{OffsetKey, decode_key, decode_value, encode_key, encode_value};
+use kept::{Change, Kept};
 
 /// The topic that holds the offsets, as in Kafka.
 pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
@@ -41,6 +46,9 @@ const SEGMENT_BYTES: u64 = 16 << 20;
 
 /// Bytes that a batch's head, a record's lengths and an offset's numbers add to what is appended, rounded up.
 const CHANGE_OVERHEAD_BYTES: usize = 256;
+
+/// Producers whose next sequence is remembered; of the others the log is asked.
+const SEQUENCES_MAX: usize = 100_000;
 
 /// Bytes read at once when the topic is replayed.
 const REPLAY_BYTES: usize = 1 << 20;
@@ -68,29 +76,23 @@ struct Inner {
     log: Log,
     partition: Partition,
     kept: Mutex<Kept>,
-    /// Held while something is appended, so that a snapshot knows what is before it.
+    /// Held while something is appended, so that a snapshot knows what is before it, and sequences keep their order.
     turn: Mutex<()>,
+    /// The sequence that follows for each producer that committed in a transaction, with its epoch.
+    sequences: Mutex<Sequences>,
     /// Appends that are not answered.
     under_way: AtomicU64,
     /// Bytes appended since the last snapshot.
     bytes: AtomicU64,
 }
 
-type Groups = BTreeMap<String, BTreeMap<(String, i32), CommittedOffset>>;
+type Sequences = BTreeMap<i64, (i16, i32)>;
 
-/// Everything live in the topic.
-#[derive(Default)]
-struct Kept {
-    groups: Groups,
-    /// What the coordinator keeps beside the offsets, by key.
-    records: BTreeMap<Bytes, Bytes>,
-}
-
-/// What an append does to what is kept once it is answered: a value to set, or `None` to remove.
-#[derive(Clone, Debug)]
-enum Change {
-    Offset(OffsetKey, Option<CommittedOffset>),
-    Record(Bytes, Option<Bytes>),
+/// The part of a transaction that an append is.
+#[derive(Clone, Copy, Debug)]
+struct Within {
+    producer_id: i64,
+    producer_epoch: i16,
 }
 
 impl std::fmt::Debug for GroupOffsets {
@@ -120,6 +122,7 @@ impl GroupOffsets {
             partition,
             kept: Mutex::new(kept),
             turn: Mutex::default(),
+            sequences: Mutex::default(),
             under_way: AtomicU64::new(0),
             bytes: AtomicU64::new(bytes),
         })))
@@ -141,27 +144,71 @@ impl GroupOffsets {
         offsets: &[(&str, i32, CommittedOffset)],
         done: impl FnOnce(Result<Appended, AppendError>) + Send + 'static,
     ) {
-        let changes = offsets.iter().map(|(topic, partition, committed)| {
+        Inner::change(&self.0, self.changes(group, offsets), None, done);
+    }
+
+    /// Commits offsets of one group as part of a producer's transaction, all or none. They count when
+    /// [`end_transaction`](Self::end_transaction) says so, also if that is after a crash.
+    pub fn commit_in_transaction(
+        &self,
+        group: &str,
+        offsets: &[(&str, i32, CommittedOffset)],
+        producer_id: i64,
+        producer_epoch: i16,
+    ) -> AppendFuture {
+        let outcome = Outcome::default();
+        let future = outcome.future();
+        let within = Some(Within { producer_id, producer_epoch });
+        let changes = self.changes(group, offsets);
+        Inner::change(&self.0, changes, within, move |result| outcome.set(result));
+        future
+    }
+
+    /// The marker of a producer's transaction is in [`partition`](Self::partition): the offsets that wait for it count,
+    /// or are dropped.
+    pub fn end_transaction(&self, producer_id: i64, commit: bool) {
+        self.0.kept().end(producer_id, commit);
+    }
+
+    /// The partition of the topic that has the offsets: where a transaction with offsets needs its marker.
+    pub fn partition(&self) -> &Partition {
+        &self.0.partition
+    }
+
+    /// Whether an open transaction holds an offset of the group for this partition, so that what
+    /// [`fetch`](Self::fetch) says may change without anybody reading on (KIP-447).
+    pub fn is_pending(&self, group: &str, topic: &str, partition: i32) -> bool {
+        let kept = self.0.kept();
+        kept.has_pending() && {
+            let (group, topic) = (group.to_owned(), topic.to_owned());
+            kept.is_pending(&OffsetKey { group, topic, partition })
+        }
+    }
+
+    fn changes(&self, group: &str, offsets: &[(&str, i32, CommittedOffset)]) -> Vec<Change> {
+        let timestamp_ms = self.0.log.world().clock().wall_ms();
+        let change = |(topic, partition, committed): &(&str, i32, CommittedOffset)| {
             let (group, topic) = (group.to_owned(), (*topic).to_owned());
-            Change::Offset(
-                OffsetKey { group, topic, partition: *partition },
-                Some(committed.clone()),
-            )
-        });
-        Inner::change(&self.0, changes.collect(), done);
+            let key = OffsetKey { group, topic, partition: *partition };
+            Change::Offset(key, Some((committed.clone(), timestamp_ms)))
+        };
+        offsets.iter().map(change).collect()
     }
 
     /// What a group committed for one partition.
     pub fn fetch(&self, group: &str, topic: &str, partition: i32) -> Option<CommittedOffset> {
         let kept = self.0.kept();
-        kept.groups.get(group)?.get(&(topic.to_owned(), partition)).cloned()
+        let held = kept.groups.get(group)?.get(&(topic.to_owned(), partition))?;
+        Some(held.committed.clone())
     }
 
     /// All that a group committed: topic, partition, offset.
     pub fn fetch_all(&self, group: &str) -> Vec<(String, i32, CommittedOffset)> {
         let kept = self.0.kept();
         let offsets = kept.groups.get(group).into_iter().flatten();
-        offsets.map(|((topic, partition), at)| (topic.clone(), *partition, at.clone())).collect()
+        offsets
+            .map(|((topic, partition), held)| (topic.clone(), *partition, held.committed.clone()))
+            .collect()
     }
 
     /// The groups that have committed something.
@@ -169,11 +216,12 @@ impl GroupOffsets {
         self.0.kept().groups.keys().cloned().collect()
     }
 
-    /// Forgets a group, durably when the future is ready. An unknown group is forgotten already.
+    /// Forgets a group, durably when the future is ready, with what open transactions would commit to it. An unknown
+    /// group is forgotten already.
     pub fn delete_group(&self, group: &str) -> AppendFuture {
-        let all = self.fetch_all(group);
+        let places = self.0.kept().places(group);
         let partitions: Vec<(&str, i32)> =
-            all.iter().map(|(topic, partition, _)| (topic.as_str(), *partition)).collect();
+            places.iter().map(|(topic, partition)| (topic.as_str(), *partition)).collect();
         self.delete_offsets(group, &partitions)
     }
 
@@ -185,7 +233,7 @@ impl GroupOffsets {
             let (group, topic) = (group.to_owned(), (*topic).to_owned());
             Change::Offset(OffsetKey { group, topic, partition: *partition }, None)
         });
-        Inner::change(&self.0, changes.collect(), move |result| outcome.set(result));
+        Inner::change(&self.0, changes.collect(), None, move |result| outcome.set(result));
         future
     }
 
@@ -196,7 +244,7 @@ impl GroupOffsets {
         let outcome = Outcome::default();
         let future = outcome.future();
         let changes = records.into_iter().map(|(key, value)| Change::Record(key, value));
-        Inner::change(&self.0, changes.collect(), move |result| outcome.set(result));
+        Inner::change(&self.0, changes.collect(), None, move |result| outcome.set(result));
         future
     }
 
@@ -217,6 +265,7 @@ impl Inner {
     fn change(
         inner: &Arc<Self>,
         changes: Vec<Change>,
+        within: Option<Within>,
         done: impl FnOnce(Result<Appended, AppendError>) + Send + 'static,
     ) {
         if changes.is_empty() {
@@ -229,17 +278,25 @@ impl Inner {
             }));
             return;
         }
-        let batches = match inner.encode(&changes) {
+        let _turn = inner.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let stamp = within.map(|within| inner.stamp(within));
+        let batches = match inner.encode(&changes, stamp) {
             Ok(batches) => batches,
             Err(error) => return done(Err(error)),
         };
-        let _turn = inner.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(stamp) = stamp {
+            inner.numbered(stamp, changes.len());
+        }
         inner.under_way.fetch_add(1, Ordering::AcqRel);
         inner.bytes.fetch_add(batches.len() as u64, Ordering::Relaxed);
         let answered = Arc::clone(inner);
         inner.partition.append(batches, Acks::Synced, move |result| {
-            if result.is_ok() {
-                apply(&mut answered.kept(), changes);
+            let producer_id = within.map(|within| within.producer_id);
+            match (&result, producer_id) {
+                (Ok(at), _) => answered.kept().apply(changes, at.base_offset, producer_id),
+                // What follows is asked of the log again.
+                (Err(_), Some(producer_id)) => drop(answered.sequences().remove(&producer_id)),
+                (Err(_), None) => {}
             }
             answered.under_way.fetch_sub(1, Ordering::AcqRel);
             done(result);
@@ -247,13 +304,50 @@ impl Inner {
         });
     }
 
-    fn encode(&self, changes: &[Change]) -> Result<Bytes, AppendError> {
+    fn sequences(&self) -> MutexGuard<'_, Sequences> {
+        self.sequences.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the next batch of a transaction says of its producer.
+    fn stamp(&self, within: Within) -> ProducerStamp {
+        let Within { producer_id, producer_epoch } = within;
+        let known = self.sequences().get(&producer_id).copied();
+        let (epoch, next) = known.unwrap_or_else(|| self.sequence_in_log(producer_id));
+        let base_sequence = if epoch == producer_epoch { next } else { 0 };
+        ProducerStamp { producer_id, producer_epoch, base_sequence, is_transactional: true }
+    }
+
+    /// What follows by the log's own account; it waits for the round that is under way, once for each producer.
+    fn sequence_in_log(&self, producer_id: i64) -> (i16, i32) {
+        let producers = self.partition.producers();
+        let found = producers.iter().find(|producer| producer.producer_id == producer_id);
+        found.map_or((-1, 0), |producer| {
+            let next =
+                if producer.last_sequence == i32::MAX { 0 } else { producer.last_sequence + 1 };
+            (producer.producer_epoch, next)
+        })
+    }
+
+    fn numbered(&self, stamp: ProducerStamp, records: usize) {
+        let mut sequences = self.sequences();
+        if sequences.len() >= SEQUENCES_MAX {
+            sequences.clear();
+        }
+        let next = stamp.after(records).base_sequence;
+        sequences.insert(stamp.producer_id, (stamp.producer_epoch, next));
+    }
+
+    fn encode(
+        &self,
+        changes: &[Change],
+        stamp: Option<ProducerStamp>,
+    ) -> Result<Bytes, AppendError> {
         let max = usize::try_from(self.partition.topic().config.max_message_bytes).unwrap_or(0);
         let timestamp_ms = self.log.world().clock().wall_ms();
-        let mut builder = BatchBuilder::new(max);
+        let mut builder = BatchBuilder::new(max).stamp(stamp);
         let mut out = Vec::new();
         for change in changes {
-            let (key, value) = change.encode(timestamp_ms)?;
+            let (key, value) = change.encode()?;
             let record =
                 Record { timestamp_ms, key: Some(&key), value: value.as_deref(), headers: &[] };
             if let Err(BatchError::Full { .. }) = builder.push(&record) {
@@ -275,7 +369,8 @@ impl Inner {
         }
         // Somebody appends just now; the end of that append tries again.
         let Ok(_turn) = inner.turn.try_lock() else { return };
-        if inner.under_way.load(Ordering::Acquire) > 0 {
+        // What is pending is not in the snapshot.
+        if inner.under_way.load(Ordering::Acquire) > 0 || inner.kept().has_pending() {
             return;
         }
         let Some(appends) = inner.snapshot() else { return };
@@ -295,10 +390,10 @@ impl Inner {
     fn snapshot(&self) -> Option<Vec<Bytes>> {
         let kept = self.kept();
         let offsets = kept.groups.iter().flat_map(|(group, offsets)| {
-            offsets.iter().map(|((topic, partition), committed)| {
+            offsets.iter().map(|((topic, partition), held)| {
                 let (group, topic) = (group.clone(), topic.clone());
                 let key = OffsetKey { group, topic, partition: *partition };
-                Change::Offset(key, Some(committed.clone()))
+                Change::Offset(key, Some((held.committed.clone(), held.timestamp_ms)))
             })
         });
         let records = kept
@@ -321,7 +416,7 @@ impl Inner {
             }
         }
         let appends: Option<Vec<Bytes>> =
-            appends.iter().map(|changes| self.encode(changes).ok()).collect();
+            appends.iter().map(|changes| self.encode(changes, None).ok()).collect();
         appends.filter(|appends| !appends.is_empty())
     }
 
@@ -349,12 +444,13 @@ impl Inner {
 
 impl Change {
     /// Key and value as they are in the topic.
-    fn encode(&self, timestamp_ms: i64) -> Result<(Bytes, Option<Bytes>), AppendError> {
+    fn encode(&self) -> Result<(Bytes, Option<Bytes>), AppendError> {
         match self {
             Self::Offset(key, committed) => {
-                check_lengths(key, committed.as_ref())?;
-                let value =
-                    committed.as_ref().map(|value| encode_value(value, timestamp_ms).into());
+                check_lengths(key, committed.as_ref().map(|(committed, _)| committed))?;
+                let value = committed
+                    .as_ref()
+                    .map(|(value, timestamp_ms)| encode_value(value, *timestamp_ms).into());
                 Ok((encode_key(&key.group, &key.topic, key.partition).into(), value))
             }
             Self::Record(key, value) => Ok((key.clone(), value.clone())),
@@ -366,7 +462,7 @@ impl Change {
         let (key, value) = match self {
             Self::Offset(key, committed) => (
                 key.group.len() + key.topic.len(),
-                committed.as_ref().map_or(0, |at| at.metadata.len()),
+                committed.as_ref().map_or(0, |(at, _)| at.metadata.len()),
             ),
             Self::Record(key, value) => (key.len(), value.as_ref().map_or(0, Bytes::len)),
         };
@@ -383,28 +479,6 @@ fn check_lengths(key: &OffsetKey, committed: Option<&CommittedOffset>) -> Result
     check("metadata", committed.map_or(0, |at| at.metadata.len()), METADATA_BYTES_MAX)
 }
 
-fn apply(kept: &mut Kept, changes: Vec<Change>) {
-    for change in changes {
-        match change {
-            Change::Offset(key, committed) => apply_offset(&mut kept.groups, key, committed),
-            Change::Record(key, Some(value)) => drop(kept.records.insert(key, value)),
-            Change::Record(key, None) => drop(kept.records.remove(&key)),
-        }
-    }
-}
-
-fn apply_offset(groups: &mut Groups, key: OffsetKey, committed: Option<CommittedOffset>) {
-    let OffsetKey { group, topic, partition } = key;
-    if let Some(committed) = committed {
-        groups.entry(group).or_default().insert((topic, partition), committed);
-    } else if let Some(offsets) = groups.get_mut(&group) {
-        offsets.remove(&(topic, partition));
-        if offsets.is_empty() {
-            groups.remove(&group);
-        }
-    }
-}
-
 /// Reads the whole topic; also says how many bytes that were.
 fn replay(partition: &Partition) -> Result<(Kept, u64), OffsetsError> {
     let mut kept = Kept::default();
@@ -414,31 +488,41 @@ fn replay(partition: &Partition) -> Result<(Kept, u64), OffsetsError> {
         let read = partition.read(offset, REPLAY_BYTES)?;
         bytes += read.bytes() as u64;
         for batch in read.batches() {
-            apply(&mut kept, changes_of(&batch)?);
+            replay_batch(&mut kept, &batch)?;
         }
         offset = read.next_offset;
     }
     Ok((kept, bytes))
 }
 
-fn changes_of(batch: &Bytes) -> Result<Vec<Change>, BatchError> {
-    let mut changes = Vec::new();
+fn replay_batch(kept: &mut Kept, batch: &Bytes) -> Result<(), BatchError> {
+    let header = header(batch)?;
+    if header.is_control() {
+        if let Some(marker) = EndMarker::read(batch) {
+            kept.end(marker.producer_id, marker.commit);
+        }
+        return Ok(());
+    }
+    let producer_id = header.is_transactional().then_some(header.producer_id);
     for record in &records(batch)? {
         let record = record?;
-        let Some(bytes) = record.key else { continue };
-        let Some(key) = decode_key(bytes) else {
-            // Copied, because a slice would keep the whole batch alive.
-            let value = record.value.map(Bytes::copy_from_slice);
-            changes.push(Change::Record(Bytes::copy_from_slice(bytes), value));
-            continue;
-        };
-        match record.value.map(decode_value) {
-            None => changes.push(Change::Offset(key, None)),
-            Some(Some(committed)) => changes.push(Change::Offset(key, Some(committed))),
-            Some(None) => {
-                tracing::warn!("offset {} of __consumer_offsets is malformed", record.offset);
-            }
+        if let Some(change) = record.key.and_then(|key| change_of(key, record.value)) {
+            kept.apply_one(change, record.offset, producer_id);
+        } else {
+            tracing::warn!("offset {} of __consumer_offsets is malformed", record.offset);
         }
     }
-    Ok(changes)
+    Ok(())
+}
+
+fn change_of(key: &[u8], value: Option<&[u8]>) -> Option<Change> {
+    let Some(offset) = decode_key(key) else {
+        // Copied, because a slice would keep the whole batch alive.
+        let value = value.map(Bytes::copy_from_slice);
+        return Some(Change::Record(Bytes::copy_from_slice(key), value));
+    };
+    match value {
+        None => Some(Change::Offset(offset, None)),
+        Some(value) => Some(Change::Offset(offset, Some(decode_value(value)?))),
+    }
 }

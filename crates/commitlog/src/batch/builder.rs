@@ -7,6 +7,16 @@ use super::error::BatchError;
 use super::header::{HEADER_BYTES, seal};
 use super::varint;
 
+/// The bit of a batch's attributes that says it is part of a transaction.
+const TRANSACTIONAL: i16 = 16;
+/// A batch of nobody.
+const NO_STAMP: ProducerStamp = ProducerStamp {
+    producer_id: -1,
+    producer_epoch: -1,
+    base_sequence: -1,
+    is_transactional: false,
+};
+
 /// A record to append.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Record<'a> {
@@ -30,6 +40,30 @@ impl Record<'_> {
     }
 }
 
+/// Who writes a batch: what the log needs to keep it once, and to know its transaction (KIP-98).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProducerStamp {
+    /// The producer.
+    pub producer_id: i64,
+    /// Its epoch.
+    pub producer_epoch: i16,
+    /// The sequence of the batch's first record; 0 follows `i32::MAX`.
+    pub base_sequence: i32,
+    /// Whether the batch is part of the producer's transaction.
+    pub is_transactional: bool,
+}
+
+impl ProducerStamp {
+    /// That of the batch after one of so many records.
+    #[must_use]
+    pub fn after(self, records: usize) -> Self {
+        let sequences = i64::from(i32::MAX) + 1;
+        let records = i64::try_from(records).unwrap_or(0);
+        let next = (i64::from(self.base_sequence) + records % sequences) % sequences;
+        Self { base_sequence: i32::try_from(next).unwrap_or(0), ..self }
+    }
+}
+
 /// Gathers records into one batch v2.
 #[derive(Debug)]
 pub struct BatchBuilder {
@@ -39,6 +73,7 @@ pub struct BatchBuilder {
     records: i32,
     base_timestamp_ms: i64,
     max_timestamp_ms: i64,
+    stamp: Option<ProducerStamp>,
 }
 
 impl BatchBuilder {
@@ -51,7 +86,15 @@ impl BatchBuilder {
             records: 0,
             base_timestamp_ms: 0,
             max_timestamp_ms: 0,
+            stamp: None,
         }
+    }
+
+    /// Says who writes the batch, and, from batch to batch, with which sequence.
+    #[must_use]
+    pub fn stamp(mut self, stamp: Option<ProducerStamp>) -> Self {
+        self.stamp = stamp;
+        self
     }
 
     /// Compresses the records when the batch is finished.
@@ -100,8 +143,8 @@ impl BatchBuilder {
         Ok(())
     }
 
-    /// The finished batch, with base offset 0, no producer and a right checksum; the builder is empty
-    /// again. An empty builder gives no bytes.
+    /// The finished batch, with base offset 0, the producer of the [`stamp`](Self::stamp) or none, and a right checksum;
+    /// the builder is empty again. An empty builder gives no bytes.
     pub fn finish(&mut self) -> Bytes {
         if self.records == 0 {
             return Bytes::new();
@@ -110,6 +153,7 @@ impl BatchBuilder {
         let mut batch = std::mem::replace(&mut self.out, Vec::with_capacity(capacity));
         let compression = self.pack(&mut batch);
         self.write_header(&mut batch, compression);
+        self.stamp = self.stamp.map(|stamp| stamp.after(self.len()));
         self.records = 0;
         Bytes::from(batch)
     }
@@ -140,13 +184,15 @@ impl BatchBuilder {
         put(8, &length.to_be_bytes());
         put(12, &(-1i32).to_be_bytes());
         put(16, &[2]);
-        put(21, &i16::from(compression.bits()).to_be_bytes());
+        let stamp = self.stamp.unwrap_or(NO_STAMP);
+        let transactional = if stamp.is_transactional { TRANSACTIONAL } else { 0 };
+        put(21, &(i16::from(compression.bits()) | transactional).to_be_bytes());
         put(23, &(self.records - 1).to_be_bytes());
         put(27, &self.base_timestamp_ms.to_be_bytes());
         put(35, &self.max_timestamp_ms.to_be_bytes());
-        put(43, &(-1i64).to_be_bytes());
-        put(51, &(-1i16).to_be_bytes());
-        put(53, &(-1i32).to_be_bytes());
+        put(43, &stamp.producer_id.to_be_bytes());
+        put(51, &stamp.producer_epoch.to_be_bytes());
+        put(53, &stamp.base_sequence.to_be_bytes());
         put(57, &self.records.to_be_bytes());
         seal(batch);
     }

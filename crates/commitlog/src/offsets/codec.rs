@@ -74,8 +74,9 @@ pub(super) fn decode_key(mut bytes: &[u8]) -> Option<OffsetKey> {
     })
 }
 
-/// Reads a value; `None` when it is malformed or of an unknown version.
-pub(super) fn decode_value(mut bytes: &[u8]) -> Option<CommittedOffset> {
+/// Reads a value: the offset, and when it was committed, milliseconds since 1970. `None` when it is malformed or of an
+/// unknown version.
+pub(super) fn decode_value(mut bytes: &[u8]) -> Option<(CommittedOffset, i64)> {
     let version = i16::from_be_bytes(take(&mut bytes)?);
     let offset = i64::from_be_bytes(take(&mut bytes)?);
     let leader_epoch = match version {
@@ -84,8 +85,8 @@ pub(super) fn decode_value(mut bytes: &[u8]) -> Option<CommittedOffset> {
         _ => return None,
     };
     let metadata = take_string(&mut bytes)?;
-    let _timestamp_ms: [u8; 8] = take(&mut bytes)?;
-    Some(CommittedOffset { offset, leader_epoch, metadata })
+    let timestamp_ms = i64::from_be_bytes(take(&mut bytes)?);
+    Some((CommittedOffset { offset, leader_epoch, metadata }, timestamp_ms))
 }
 
 fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {

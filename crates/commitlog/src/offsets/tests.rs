@@ -6,7 +6,7 @@ use tidemill_world::sim::Simulation;
 use super::codec::{OffsetKey, decode_key, decode_value, encode_key, encode_value};
 use super::{CommittedOffset, GroupOffsets, METADATA_BYTES_MAX};
 use crate::error::AppendError;
-use crate::{Log, LogConfig};
+use crate::{EndMarker, Log, LogConfig};
 
 fn open(simulation: &Simulation) -> (Log, GroupOffsets) {
     let log = Log::open(simulation.world(), LogConfig::new("/log")).unwrap();
@@ -27,10 +27,10 @@ fn keys_and_values_have_kafkas_bytes() {
     let committed = CommittedOffset { offset: 5, leader_epoch: 2, metadata: "m".into() };
     let value = encode_value(&committed, 9);
     assert_eq!(value, b"\0\x03\0\0\0\0\0\0\0\x05\0\0\0\x02\0\x01m\0\0\0\0\0\0\0\x09");
-    assert_eq!(decode_value(&value), Some(committed));
+    assert_eq!(decode_value(&value), Some((committed, 9)));
     // Group metadata, and values of a later version, are not ours.
     assert_eq!(decode_key(b"\0\x02\0\x01g"), None);
-    assert_eq!(decode_value(&[0; 30]).map(|value| value.leader_epoch), Some(-1));
+    assert_eq!(decode_value(&[0; 30]).map(|(value, _)| value.leader_epoch), Some(-1));
 }
 
 #[test]
@@ -105,4 +105,106 @@ fn records_of_the_coordinator_survive_a_crash_and_a_snapshot() {
     let (_log, offsets) = open(&simulation);
     assert_eq!(offsets.records(), [(key(b'b'), value)]);
     assert_eq!(offsets.fetch("g", "t", 0), Some(CommittedOffset::new(299)));
+}
+
+/// Ends the transaction of a producer as a coordinator does: the marker first.
+fn end(simulation: &Simulation, offsets: &GroupOffsets, id: i64, epoch: i16, commit: bool) {
+    let marker = EndMarker {
+        producer_id: id,
+        producer_epoch: epoch,
+        coordinator_epoch: 0,
+        commit,
+        transaction_version: 0,
+    };
+    let told = offsets.clone();
+    offsets.partition().end_transaction(marker, move |result| {
+        result.unwrap();
+        told.end_transaction(id, commit);
+    });
+    run(simulation);
+}
+
+#[test]
+fn offsets_of_a_transaction_count_when_it_commits() {
+    let mut pending_over_crash = 0;
+    for (crash_before, commit) in [(false, true), (false, false), (true, true), (true, false)] {
+        let simulation = Simulation::new(6);
+        let (mut _log, mut offsets) = open(&simulation);
+        drop(offsets.commit("g", &[("t", 0, CommittedOffset::new(1))]));
+        let within = offsets.commit_in_transaction(
+            "g",
+            &[("t", 0, CommittedOffset::new(5)), ("t", 1, CommittedOffset::new(6))],
+            7,
+            0,
+        );
+        run(&simulation);
+        assert!(within.try_get().unwrap().is_ok());
+        if crash_before {
+            simulation.crash();
+            (_log, offsets) = open(&simulation);
+            pending_over_crash += usize::from(offsets.is_pending("g", "t", 0));
+        }
+        assert_eq!(offsets.fetch("g", "t", 0), Some(CommittedOffset::new(1)));
+        assert_eq!(offsets.fetch("g", "t", 1), None);
+        assert!(offsets.is_pending("g", "t", 1) && !offsets.is_pending("g", "t", 2));
+        end(&simulation, &offsets, 7, 0, commit);
+        for crash_after in [false, true] {
+            if crash_after {
+                simulation.crash();
+                (_log, offsets) = open(&simulation);
+            }
+            let expected = if commit { (Some(5), Some(6)) } else { (Some(1), None) };
+            let offset = |partition| offsets.fetch("g", "t", partition).map(|at| at.offset);
+            assert_eq!((offset(0), offset(1)), expected, "{crash_before} {crash_after}");
+            assert!(!offsets.is_pending("g", "t", 0));
+        }
+    }
+    assert_eq!(pending_over_crash, 2);
+}
+
+#[test]
+fn commits_of_one_transaction_follow_one_another_also_over_a_crash() {
+    let simulation = Simulation::new(7);
+    let (mut _log, mut offsets) = open(&simulation);
+    for round in 0..4i64 {
+        for partition in 0..3 {
+            let at = CommittedOffset::new(round);
+            let within = offsets.commit_in_transaction("g", &[("t", partition, at)], 7, 0);
+            run(&simulation);
+            assert!(within.try_get().unwrap().is_ok(), "{round} {partition}");
+        }
+        if round % 2 == 0 {
+            simulation.crash();
+            (_log, offsets) = open(&simulation);
+        }
+        end(&simulation, &offsets, 7, 0, true);
+    }
+    assert_eq!(offsets.fetch("g", "t", 2), Some(CommittedOffset::new(3)));
+    // A newer epoch begins anew, and the older one is fenced.
+    let within =
+        |epoch| offsets.commit_in_transaction("g", &[("t", 0, CommittedOffset::new(9))], 7, epoch);
+    let (newer, older) = (within(1), within(0));
+    run(&simulation);
+    assert!(newer.try_get().unwrap().is_ok());
+    assert!(matches!(older.try_get().unwrap(), Err(AppendError::ProducerFenced { .. })));
+}
+
+#[test]
+fn a_plain_commit_after_a_pending_one_stays_and_a_deletion_takes_both() {
+    let simulation = Simulation::new(8);
+    let (_log, offsets) = open(&simulation);
+    let offset = |partition| offsets.fetch("g", "t", partition).map(|at| at.offset);
+    let pending = [("t", 0, CommittedOffset::new(5)), ("t", 1, CommittedOffset::new(5))];
+    drop(offsets.commit_in_transaction("g", &pending, 7, 0));
+    run(&simulation);
+    drop(offsets.commit("g", &[("t", 0, CommittedOffset::new(8))]));
+    run(&simulation);
+    end(&simulation, &offsets, 7, 0, true);
+    assert_eq!((offset(0), offset(1)), (Some(8), Some(5)));
+    drop(offsets.commit_in_transaction("g", &pending, 7, 0));
+    run(&simulation);
+    drop(offsets.delete_group("g"));
+    run(&simulation);
+    end(&simulation, &offsets, 7, 0, true);
+    assert_eq!((offset(0), offset(1)), (None, None));
 }
