@@ -1,31 +1,26 @@
 //! Figures, each the median of five runs with its spread, beside the machine they were taken on.
 //!
 //! A benchmark is a program that prints JSON lines `{"name": …, "value": …, "unit": …}`; this command runs it
-//! five times and prints one line a figure. `start` is measured here, since only an outsider can.
+//! five times and prints one line a figure. `start` is measured here, since only an outsider can; `log` puts the broker beside a
+//! real Apache Kafka, takes long, and runs only when it is named.
 
-use std::collections::BTreeMap;
+mod figures;
+mod log;
+mod process;
+
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::process::{Result, Server, command, output, run as run_command};
-use crate::test::scratch;
-
-/// Runs of each benchmark.
-const RUNS: usize = 5;
+use crate::process::{Result, Server, command, output, run as run_command, scratch, target};
+use figures::{Figures, RUNS, machine};
 
 /// Name, package, example and arguments of each benchmark that is a program of its own.
 const PROGRAMS: &[(&str, &str, &str, &[&str])] = &[
-    ("log", "tidemill-commitlog", "append_bench", &["--rounds", "1"]),
+    ("append", "tidemill-commitlog", "append_bench", &["--rounds", "1"]),
     ("engine", "tidemill-engine", "wordcount_bench", &[]),
     ("pixel", "tidemill", "pixel_bench", &[]),
 ];
-
-/// One figure over its runs.
-struct Figure {
-    unit: String,
-    values: Vec<f64>,
-}
 
 /// Runs the named benchmarks, or all of them.
 ///
@@ -33,11 +28,17 @@ struct Figure {
 /// A benchmark could not be built or failed.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
     let as_json = arguments.iter().any(|argument| argument == "--json");
+    if let Some((_, rest)) = arguments.split_first().filter(|(first, _)| *first == "log") {
+        return log::run(root, rest, as_json);
+    }
     let names: Vec<&String> = arguments.iter().filter(|name| !name.starts_with("--")).collect();
     let wanted = |name: &str| names.is_empty() || names.iter().any(|known| *known == name);
     if let Some(unknown) = names.iter().find(|name| **name != "start" && !known(name)) {
         let all: Vec<&str> = PROGRAMS.iter().map(|program| program.0).collect();
-        return Err(format!("there is no benchmark `{unknown}`; known: start, {}", all.join(", ")));
+        return Err(format!(
+            "there is no benchmark `{unknown}`; known: start, log, {}",
+            all.join(", ")
+        ));
     }
     let machine = machine();
     if !as_json {
@@ -46,13 +47,13 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
     if wanted("start") {
         let build = ["build", "--release", "--quiet", "--package", "tidemill"];
         run_command(&mut command(root, "cargo", &build))?;
-        report("start", &start(root)?, &machine, as_json);
+        start(root)?.report("start", &machine, as_json);
     }
     for (name, package, example, options) in PROGRAMS.iter().filter(|(name, ..)| wanted(name)) {
         let build =
             ["build", "--release", "--quiet", "--package", package, "--bins", "--example", example];
         run_command(&mut command(root, "cargo", &build))?;
-        report(name, &program(root, example, options)?, &machine, as_json);
+        program(root, example, options)?.report(name, &machine, as_json);
     }
     Ok(())
 }
@@ -61,9 +62,9 @@ fn known(name: &str) -> bool {
     PROGRAMS.iter().any(|program| program.0 == name)
 }
 
-fn program(root: &Path, example: &str, options: &[&str]) -> Result<BTreeMap<String, Figure>> {
-    let path = root.join("target/release/examples").join(example).to_string_lossy().into_owned();
-    let mut figures = BTreeMap::new();
+fn program(root: &Path, example: &str, options: &[&str]) -> Result<Figures> {
+    let path = target(root).join("release/examples").join(example).to_string_lossy().into_owned();
+    let mut figures = Figures::default();
     for _ in 0..RUNS {
         let text = output(&mut command(root, &path, options))?;
         for line in text.lines().filter(|line| line.starts_with('{')) {
@@ -75,77 +76,23 @@ fn program(root: &Path, example: &str, options: &[&str]) -> Result<BTreeMap<Stri
     Ok(figures)
 }
 
-fn add(figures: &mut BTreeMap<String, Figure>, line: &Value) {
-    let (Some(name), Some(value)) = (line["name"].as_str(), line["value"].as_f64()) else { return };
-    let unit = line["unit"].as_str().unwrap_or("").to_owned();
-    figures
-        .entry(name.to_owned())
-        .or_insert_with(|| Figure { unit, values: Vec::new() })
-        .values
-        .push(value);
+fn add(figures: &mut Figures, line: &Value) {
+    if let (Some(name), Some(value)) = (line["name"].as_str(), line["value"].as_f64()) {
+        figures.add(name, value, line["unit"].as_str().unwrap_or(""));
+    }
 }
 
 /// From the start of the process to its ready line, and what it holds in memory a second later.
-fn start(root: &Path) -> Result<BTreeMap<String, Figure>> {
-    let binary = root.join("target/release/tidemill");
-    let mut figures = BTreeMap::new();
+fn start(root: &Path) -> Result<Figures> {
+    let binary = target(root).join("release/tidemill");
+    let mut figures = Figures::default();
     for run in 0..RUNS {
         let server = Server::start(&binary, &scratch(&format!("start-{run}")), &[])?;
         let ready_ms = server.ready_after.as_secs_f64() * 1e3;
-        add(&mut figures, &json!({"name": "start to ready", "value": ready_ms, "unit": "ms"}));
+        figures.add("start to ready", ready_ms, "ms");
         // Idle means idle: what start-up still does in the background is over after a second.
         std::thread::sleep(std::time::Duration::from_secs(1));
-        let memory_mb = resident_mb(server.pid())?;
-        add(&mut figures, &json!({"name": "idle memory", "value": memory_mb, "unit": "MB"}));
+        figures.add("idle memory", process::resident_mb(server.pid())?, "MB");
     }
     Ok(figures)
-}
-
-fn resident_mb(pid: u32) -> Result<f64> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).map_err(|e| e.to_string())?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
-    let kilobytes: f64 =
-        line.trim().trim_end_matches(" kB").parse().map_err(|_| format!("VmRSS {line}"))?;
-    Ok(kilobytes / 1024.0)
-}
-
-fn report(bench: &str, figures: &BTreeMap<String, Figure>, machine: &str, as_json: bool) {
-    for (name, figure) in figures {
-        let mut values = figure.values.clone();
-        values.sort_by(f64::total_cmp);
-        let (low, high) = (values[0], values[values.len() - 1]);
-        let median = values[values.len() / 2];
-        let unit = &figure.unit;
-        if as_json {
-            let line = json!({"bench": bench, "name": name, "median": median, "min": low, "max": high,
-                "runs": values.len(), "unit": unit, "machine": machine});
-            println!("{line}");
-        } else {
-            println!(
-                "{bench:<7} {name:<44} {:>12} {unit:<9} ({} … {})",
-                short(median),
-                short(low),
-                short(high)
-            );
-        }
-    }
-}
-
-/// Three digits that matter.
-fn short(value: f64) -> String {
-    match value.abs() {
-        v if v >= 1e6 => format!("{:.2} M", value / 1e6),
-        v if v >= 1e4 => format!("{:.1} k", value / 1e3),
-        v if v >= 100.0 => format!("{value:.0}"),
-        v if v >= 1.0 => format!("{value:.1}"),
-        _ => format!("{value:.3}"),
-    }
-}
-
-fn machine() -> String {
-    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpu.lines().find_map(|line| line.strip_prefix("model name"));
-    let model = model.map_or("unknown processor", |rest| rest.trim_start_matches([' ', '\t', ':']));
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    format!("{cores} cores, {model}")
 }

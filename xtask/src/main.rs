@@ -1,12 +1,14 @@
 //! All automation of the project, in the project's own language.
 //!
-//! `cargo xtask test` passes every test, `tidy` holds the rules no compiler knows, `bench` measures, `setup`
-//! installs what tests need. Each command is a file; this one only chooses.
+//! `cargo xtask test` passes every test, `tidy` holds the rules no compiler knows, `bench` measures, `conform` runs
+//! suites that others wrote, `setup` installs what tests need. Each command is a file; this one only chooses.
 
 #![allow(clippy::print_stdout, reason = "a command's output is its product")]
 
 mod bench;
+mod conform;
 mod fuzz;
+mod peers;
 mod process;
 mod setup;
 mod test;
@@ -21,6 +23,9 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   tidy                  crate floors, module loops, long files, missing heads
   bench [NAME…] [--json] one line a figure: median of five, spread, machine
   fuzz [NAME…] [--seconds N] each decoder of foreign bytes against libFuzzer, 60 s each unless told otherwise
+  bench log [PART…] [--quick] [--folder DIR]  the broker beside a real Apache Kafka
+  conform SUITE [--on kafka] [TEST…]  a suite that others wrote, on our broker or on a real Apache Kafka
+  conform kill [--cycles N]  kills the broker under librdkafka's producers, and reads everything back
   setup                 installs what the tests need into .tools/ (test does it by itself)";
 
 fn main() -> ExitCode {
@@ -35,6 +40,7 @@ fn main() -> ExitCode {
         "tidy" => tidy::run(&root),
         "bench" => bench::run(&root, rest),
         "fuzz" => fuzz::run(&root, rest),
+        "conform" => conform::run(&root, rest),
         "setup" => setup::Tools::install(&root).map(|_| ()),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");

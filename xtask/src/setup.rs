@@ -30,12 +30,20 @@ impl Tools {
     pub(crate) fn install(root: &Path) -> Result<Self> {
         let tools = root.join(".tools");
         std::fs::create_dir_all(&tools).map_err(|error| format!("{}: {error}", tools.display()))?;
-        system_package("kcat", &["kcat"])?;
+        kcat()?;
         let chromium = chromium()?;
         let kafka = venv(root, &tools.join("venv-kafka"), &[KAFKA_PYTHON])?;
         let streamparse = venv(root, &tools.join("venv-streamparse"), &STREAMPARSE)?;
         Ok(Self { kafka_python: kafka.join("bin/python"), streamparse_venv: streamparse, chromium })
     }
+}
+
+/// Makes sure that kcat is there.
+///
+/// # Errors
+/// It could not be installed.
+pub(crate) fn kcat() -> Result<()> {
+    system_package("kcat", &["kcat"])
 }
 
 fn chromium() -> Result<PathBuf> {
@@ -71,7 +79,10 @@ fn system_package(program: &str, packages: &[&str]) -> Result<()> {
 }
 
 /// A virtual environment with exactly these packages; made anew when the list has changed.
-fn venv(root: &Path, path: &Path, packages: &[&str]) -> Result<PathBuf> {
+///
+/// # Errors
+/// Python or pip failed.
+pub(crate) fn venv(root: &Path, path: &Path, packages: &[&str]) -> Result<PathBuf> {
     let mark = path.join("installed.txt");
     let wanted = packages.join("\n");
     if std::fs::read_to_string(&mark).is_ok_and(|installed| installed == wanted) {

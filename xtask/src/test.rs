@@ -1,15 +1,28 @@
 //! Every check and test of the project, in one command.
 //!
 //! The order is from the quick to the slow: format, tidy, lint, the crates' own tests, then the real clients (kcat,
-//! kafka-python, streamparse, Chromium) against a real `tidemill up` on free loopback ports. A failed
-//! step does not stop the others. The last line is `N passed, N failed`.
+//! kafka-python, streamparse, Chromium) against a real `tidemill up` on free loopback ports, then some of the suites that others
+//! wrote. A failed step does not stop the others. The last line is `N passed, N failed`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use crate::conform;
 use crate::fuzz;
-use crate::process::{Result, Server, command, run as run_command, tee};
+use crate::process::{Result, Server, command, run as run_command, scratch, target, tee};
 use crate::setup::Tools;
 use crate::tidy;
+
+/// Suites that others wrote, and which of their tests run here: those that need a broker and are over in a few seconds. All of
+/// them run by `cargo xtask conform`.
+const CONFORM: &[(&str, &[&str])] = &[(
+    "librdkafka",
+    &[
+        "0005", "0008", "0012", "0013", "0015", "0018", "0022", "0026", "0029", "0030", "0031",
+        "0034", "0036", "0039", "0040", "0045", "0049", "0050", "0053", "0054", "0055", "0056",
+        "0057", "0061", "0064", "0067", "0073", "0074", "0082", "0085", "0090", "0099", "0106",
+        "0113", "0118", "0130",
+    ],
+)];
 
 /// What has passed and failed so far.
 #[derive(Default)]
@@ -29,6 +42,20 @@ impl Tally {
                 self.failed += 1;
                 self.failures.push(name.to_owned());
             }
+        }
+    }
+
+    /// Counts a suite that counted by itself.
+    fn counted(&mut self, name: &str, result: Result<(u64, u64)>) {
+        match result {
+            Ok((passed, failed)) => {
+                self.passed += passed;
+                self.failed += failed;
+                if failed > 0 {
+                    self.failures.push(name.to_owned());
+                }
+            }
+            Err(error) => self.check(name, Err(error)),
         }
     }
 
@@ -97,6 +124,12 @@ pub(crate) fn run(root: &Path, names: &[String]) -> Result<()> {
             Err(error) => tally.check("setup", Err(error)),
         }
     }
+    if wanted("conform") {
+        for (suite, tests) in CONFORM {
+            tally.counted(&format!("conform {suite}"), conform::some(root, suite, tests));
+        }
+        tally.counted("conform kill", conform::kill::few(root));
+    }
     finish(&tally)
 }
 
@@ -109,7 +142,7 @@ fn clients(root: &Path, tools: &Tools, wanted: &dyn Fn(&str) -> bool, tally: &mu
     if let Err(error) = run_command(&mut command(root, "cargo", &build)) {
         return tally.check("build", Err(error));
     }
-    let binary = root.join("target/debug/tidemill");
+    let binary = target(root).join("debug/tidemill");
     if wanted("kcat") || wanted("kafka-python") {
         match start(&binary, "clients", &[]) {
             Ok(server) => kafka_clients(root, tools, &server, wanted, tally),
@@ -163,18 +196,13 @@ fn kafka_clients(
         let script = clients.join("kafka_python.py").to_string_lossy().into_owned();
         tally.runner("kafka-python", tee(&mut command(root, &python, &[&script, &server.kafka])));
         let script = clients.join("kill.py").to_string_lossy().into_owned();
-        let serve = root.join("target/debug/examples/serve").to_string_lossy().into_owned();
+        let serve = target(root).join("debug/examples/serve").to_string_lossy().into_owned();
         tally.runner("kill under producers", tee(&mut command(root, &python, &[&script, &serve])));
     }
 }
 
 fn start(binary: &Path, name: &str, more: &[&str]) -> Result<Server> {
     Server::start(binary, &scratch(name), more)
-}
-
-/// A folder of this run alone.
-pub(crate) fn scratch(name: &str) -> PathBuf {
-    std::env::temp_dir().join(format!("tidemill-{name}-{}", std::process::id()))
 }
 
 fn finish(tally: &Tally) -> Result<()> {

@@ -1,5 +1,5 @@
-//! A broker over a folder, for trying clients against: `serve --data DIR [--listen HOST:PORT]`. Prints
-//! `kafka=HOST:PORT` once it listens, and ends on Ctrl-C.
+//! A broker over a folder, for trying clients against: `serve --data DIR [--listen HOST:PORT] [--partitions N]`.
+//! Prints `kafka=HOST:PORT` once it listens, and ends on Ctrl-C or SIGTERM. N is for topics whose creator does not say.
 
 #![allow(clippy::print_stdout, reason = "the address is this program's output")]
 
@@ -9,34 +9,41 @@ use std::net::SocketAddr;
 use tidemill_broker::{Broker, BrokerConfig};
 use tidemill_commitlog::{Log, LogConfig};
 use tidemill_world::World;
+use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let filter =
         tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let (data, listen) = arguments()?;
+    let (data, config) = arguments()?;
     let world = World::real();
     let log = Log::open(world.clone(), LogConfig::new(data))?;
-    let broker = Broker::start(log.clone(), world, BrokerConfig::new(listen)).await?;
+    let broker = Broker::start(log.clone(), world, config).await?;
     println!("kafka={}", broker.local_addr());
-    tokio::signal::ctrl_c().await?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = terminated.recv() => {}
+    }
     broker.shutdown().await;
     tokio::task::spawn_blocking(move || log.close()).await??;
     Ok(())
 }
 
-fn arguments() -> Result<(String, SocketAddr), Box<dyn Error>> {
-    let (mut data, mut listen) = (None, "127.0.0.1:0".to_owned());
+fn arguments() -> Result<(String, BrokerConfig), Box<dyn Error>> {
+    let (mut data, mut listen, mut partitions) = (None, "127.0.0.1:0".to_owned(), 1);
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
         let value = arguments.next().ok_or("each option takes a value")?;
         match name.as_str() {
             "--data" => data = Some(value),
             "--listen" => listen = value,
+            "--partitions" => partitions = value.parse()?,
             _ => return Err(format!("there is no option {name}").into()),
         }
     }
-    let data = data.ok_or("usage: serve --data DIR [--listen HOST:PORT]")?;
-    Ok((data, listen.parse().map_err(|_| format!("{listen} is not HOST:PORT"))?))
+    let data = data.ok_or("usage: serve --data DIR [--listen HOST:PORT] [--partitions N]")?;
+    let listen: SocketAddr = listen.parse().map_err(|_| format!("{listen} is not HOST:PORT"))?;
+    Ok((data, BrokerConfig { num_partitions: partitions, ..BrokerConfig::new(listen) }))
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Checks a broker with kcat (librdkafka). Usage: kcat.sh HOST:PORT
-# Topics get names of this run, so a broker can be checked twice. The last line is `N passed, N failed`.
+# Topics get names of this run, so a broker can be checked twice. The last line is `N passed, N failed`;
+# with SAY_EACH set there is a line for each check.
 
 set -u
 broker=${1:?usage: kcat.sh HOST:PORT}
@@ -12,6 +13,7 @@ failed=0
 check() {
     if [ "$2" = "$3" ]; then
         passed=$((passed + 1))
+        [ -z "${SAY_EACH:-}" ] || echo "PASSED $1"
     else
         failed=$((failed + 1))
         echo "FAILED $1: expected [$2], got [$3]"
