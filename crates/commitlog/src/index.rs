@@ -1,9 +1,11 @@
-//! The offset index and the time index of one segment, in Kafka's bytes.
+//! The indexes of one segment, in Kafka's bytes.
 //!
 //! * Offset index: 8-byte entries, big-endian: last offset of a batch less the segment's base (u32), byte
 //!   where the batch begins (u32). One entry at most per [`INDEX_INTERVAL_BYTES`] of log.
 //! * Time index: 12-byte entries: greatest timestamp so far (i64), offset where it was reached less the base
 //!   (u32). Timestamps rise strictly.
+//!
+//! * Transaction index: see `aborted.rs`.
 //!
 //! The index of the segment that is being written lives in memory, in the very bytes of its files; closed
 //! segments are searched in their files. A lookup gives a place to scan forward from, so an index that
@@ -19,12 +21,14 @@ pub(crate) const OFFSET_ENTRY_BYTES: usize = 8;
 /// Bytes of a time index entry.
 pub(crate) const TIME_ENTRY_BYTES: usize = 12;
 
-/// Both indexes of the segment being written.
+/// All indexes of the segment being written.
 #[derive(Clone, Debug)]
 pub(crate) struct ActiveIndex {
     base: i64,
     pub(crate) offsets: Vec<u8>,
     pub(crate) times: Vec<u8>,
+    /// The transaction index.
+    pub(crate) aborted: Vec<u8>,
     bytes_since_entry: u64,
     /// Greatest timestamp so far, and the last offset of the batch that had it.
     pub(crate) greatest: Option<(i64, i64)>,
@@ -35,17 +39,18 @@ pub(crate) struct ActiveIndex {
 pub(crate) struct IndexPoint {
     offsets: usize,
     times: usize,
+    aborted: usize,
     bytes_since_entry: u64,
     greatest: Option<(i64, i64)>,
 }
 
 impl ActiveIndex {
     pub(crate) fn new(base: i64) -> Self {
-        let (offsets, times) = (Vec::new(), Vec::new());
-        Self { base, offsets, times, bytes_since_entry: 0, greatest: None }
+        Self::resume(base, Vec::new(), Vec::new(), 0)
     }
 
-    /// Carries on from what the index files held for the first `position` bytes of the log.
+    /// Carries on from what the index files held for the first `position` bytes of the log. The transaction index is
+    /// filled in when the producers are known.
     pub(crate) fn resume(base: i64, offsets: Vec<u8>, times: Vec<u8>, position: u64) -> Self {
         let last =
             last_chunk::<OFFSET_ENTRY_BYTES>(&offsets).map_or(0, |entry| decode_offset(entry).1);
@@ -54,7 +59,7 @@ impl ActiveIndex {
             (timestamp, base.saturating_add(relative.into()))
         });
         let bytes_since_entry = position.saturating_sub(last.into());
-        Self { base, offsets, times, bytes_since_entry, greatest }
+        Self { base, offsets, times, aborted: Vec::new(), bytes_since_entry, greatest }
     }
 
     /// Takes note of a batch that begins at `position`.
@@ -96,6 +101,7 @@ impl ActiveIndex {
         IndexPoint {
             offsets: self.offsets.len(),
             times: self.times.len(),
+            aborted: self.aborted.len(),
             bytes_since_entry: self.bytes_since_entry,
             greatest: self.greatest,
         }
@@ -104,6 +110,7 @@ impl ActiveIndex {
     pub(crate) fn rewind(&mut self, point: IndexPoint) {
         self.offsets.truncate(point.offsets);
         self.times.truncate(point.times);
+        self.aborted.truncate(point.aborted);
         self.bytes_since_entry = point.bytes_since_entry;
         self.greatest = point.greatest;
     }

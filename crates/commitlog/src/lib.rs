@@ -28,6 +28,7 @@
 //! <dir>/<topic>-<N>/<base offset>.log      batches; ends in zeros while it is written
 //! <dir>/<topic>-<N>/<base offset>.index    8-byte entries, one per 4 KiB of log
 //! <dir>/<topic>-<N>/<base offset>.timeindex  12-byte entries
+//! <dir>/<topic>-<N>/<base offset>.txnindex  34-byte entries, one for each aborted transaction
 //! <dir>/<topic>-<N>/<offset>.snapshot      what is known of producers before that offset
 //! ```
 //!
@@ -86,6 +87,8 @@ mod producer_ids;
 mod producer_snapshot;
 mod producers;
 
+mod aborted;
+mod aborted_files;
 mod active;
 mod age;
 mod place;

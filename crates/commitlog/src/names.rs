@@ -34,6 +34,8 @@ pub(crate) enum Kind {
     TimeIndex,
     /// What is known of producers; its offset need not be a segment's base.
     Snapshot,
+    /// The aborted transactions whose markers the segment holds.
+    TransactionIndex,
 }
 
 impl Kind {
@@ -43,6 +45,7 @@ impl Kind {
             Self::OffsetIndex => "index",
             Self::TimeIndex => "timeindex",
             Self::Snapshot => "snapshot",
+            Self::TransactionIndex => "txnindex",
         }
     }
 }
@@ -60,6 +63,11 @@ pub(crate) fn segment_base(file_name: &str) -> Option<i64> {
 /// The offset in the name of a `.snapshot` file.
 pub(crate) fn snapshot_offset(file_name: &str) -> Option<i64> {
     offset_in(file_name.strip_suffix(".snapshot")?)
+}
+
+/// The base offset in the name of a `.txnindex` file.
+pub(crate) fn transaction_index_base(file_name: &str) -> Option<i64> {
+    offset_in(file_name.strip_suffix(".txnindex")?)
 }
 
 fn offset_in(digits: &str) -> Option<i64> {

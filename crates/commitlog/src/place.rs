@@ -20,6 +20,7 @@ use std::sync::{Arc, PoisonError};
 use bytes::{Bytes, BytesMut};
 use tidemill_world::{AlignedBuffer, BLOCK_BYTES, Disk};
 
+use crate::aborted::Aborted;
 use crate::active::{ActiveFile, append_index, create_log};
 use crate::age::{SegmentAge, SegmentLimits};
 use crate::batch::{EndMarker, HEADER_BYTES, header, set_base_offset, set_leader_epoch};
@@ -126,6 +127,7 @@ pub(crate) struct PartitionWriter {
 struct Flushed {
     offsets: (usize, u32),
     times: (usize, u32),
+    aborted: (usize, u32),
 }
 
 struct Undo {
@@ -230,7 +232,7 @@ impl PartitionWriter {
         }
         let offset = self.next_offset;
         let decision = match &job.marker {
-            Some(marker) => self.producers.end(marker, offset, now_ms).map(|_| Decision::Append),
+            Some(marker) => self.end_transaction(marker, now_ms),
             None => self.producers.decide(&job.bytes, offset, now_ms),
         };
         match decision {
@@ -249,6 +251,22 @@ impl PartitionWriter {
         }
         job.bytes = Bytes::new();
         false
+    }
+
+    /// Decides on a marker; a transaction that it aborts goes into the segment's index.
+    fn end_transaction(
+        &mut self,
+        marker: &EndMarker,
+        now_ms: i64,
+    ) -> Result<Decision, SequenceError> {
+        let completed = self.producers.end(marker, self.next_offset, now_ms)?;
+        if let Some(aborted) = completed.as_ref().and_then(Aborted::of) {
+            let mut index = self.segment.index.write().unwrap_or_else(PoisonError::into_inner);
+            if let Some(index) = index.as_mut() {
+                aborted.push_to(&mut index.aborted);
+            }
+        }
+        Ok(Decision::Append)
     }
 
     /// Whether the next segment must begin before this append.
@@ -405,7 +423,7 @@ impl PartitionWriter {
         self.flush_index(disk, true).map_err(write_failed)?;
         let base = self.next_offset;
         let path = segment_file(&self.folder, base, Kind::Log);
-        self.snapshots.write(disk, &self.folder, base, &self.producers);
+        self.write_snapshot(disk);
         let next = create_log(disk, &path).map_err(write_failed)?;
         disk.sync_dir(&self.folder).map_err(|error| Failure::of_sync(&error))?;
         self.trim()?;
@@ -481,8 +499,12 @@ impl PartitionWriter {
         Ok(())
     }
 
-    /// Writes what is new of the indexes to their files.
+    /// Writes what is new of the indexes to their files; the transaction index only where it is synced, because
+    /// recovery does not go by a mark there.
     fn flush_index(&mut self, disk: &dyn Disk, sync: bool) -> io::Result<()> {
+        if sync {
+            self.flush_aborted(disk)?;
+        }
         let mut index = self.segment.index.write().unwrap_or_else(PoisonError::into_inner);
         let Some(index) = index.as_mut() else { return Ok(()) };
         index.push_time();
@@ -498,10 +520,34 @@ impl PartitionWriter {
         append_index(disk, &self.segment.path(times), &index.times, &mut flushed.times, sync)
     }
 
+    /// Writes what is known of producers. Recovery believes the transaction index up to a snapshot, so the index goes
+    /// to the disk first; if it cannot, the older snapshot and the batches after it are as good.
+    fn write_snapshot(&mut self, disk: &dyn Disk) {
+        match self.flush_aborted(disk) {
+            Ok(()) => self.snapshots.write(disk, &self.folder, self.next_offset, &self.producers),
+            Err(error) => {
+                let path = self.segment.path(Kind::TransactionIndex);
+                tracing::warn!("{} cannot be written: {error}", path.display());
+            }
+        }
+    }
+
+    /// Writes the transaction index, durably; the folder is synced by what comes after.
+    fn flush_aborted(&mut self, disk: &dyn Disk) -> io::Result<()> {
+        let index = self.segment.index.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(index) = index.as_ref() else { return Ok(()) };
+        let flushed = &mut self.flushed.aborted;
+        if flushed.0 == index.aborted.len() {
+            return Ok(());
+        }
+        let path = self.segment.path(Kind::TransactionIndex);
+        append_index(disk, &path, &index.aborted, flushed, true)
+    }
+
     /// How far everything is synced, after writing the indexes up to there. Call it only between rounds.
     pub(crate) fn mark(&mut self, disk: &dyn Disk, sync: bool) -> io::Result<Mark> {
         self.flush_index(disk, sync)?;
-        let Flushed { offsets, times } = self.flushed;
+        let Flushed { offsets, times, .. } = self.flushed;
         Ok(Mark {
             offset: self.next_offset,
             segment: self.segment.base,
@@ -514,7 +560,7 @@ impl PartitionWriter {
     /// Sees to it that no batch before `offset` is needed to know the producers. Call it only between rounds.
     pub(crate) fn secure_producers(&mut self, disk: &dyn Disk, offset: i64) -> bool {
         if !self.snapshots.reach(offset) && !self.unsynced {
-            self.snapshots.write(disk, &self.folder, self.next_offset, &self.producers);
+            self.write_snapshot(disk);
         }
         self.snapshots.reach(offset)
     }
@@ -544,7 +590,7 @@ impl PartitionWriter {
             self.trim()?;
         }
         self.file = None;
-        self.snapshots.write(disk, &self.folder, self.next_offset, &self.producers);
+        self.write_snapshot(disk);
         self.mark(disk, true).map_err(|error| Failure::of_write(&error))
     }
 }

@@ -4,20 +4,23 @@
 //! A snapshot `<offset>.snapshot` holds the state after every record before that offset. It is written when a
 //! segment is closed and at a clean stop. While the batches are there it is a help only: one that cannot be written or
 //! read costs a longer reading of headers, never a duplicate. Therefore a segment is removed only once a snapshot
-//! reaches past it.
+//! reaches past it. The same reading finds out which transactions were aborted after the snapshot.
 
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use tidemill_world::{Disk, File, OpenHow};
+use tidemill_world::{Disk, Entry, File, OpenHow};
 
+use crate::aborted::Aborted;
+use crate::aborted_files::AbortedFiles;
 use crate::batch::{BatchHeader, EndMarker, HEADER_BYTES, MARKER_BYTES_MAX, header};
 use crate::index::{OFFSET_ENTRY_BYTES, find_position};
 use crate::limits::PRODUCER_SNAPSHOT_BYTES_MAX;
 use crate::names::{Kind, segment_file, snapshot_offset};
 use crate::producer_snapshot::{decode, encode};
-use crate::producers::Producers;
+use crate::producers::{Completed, Producers};
 use crate::segment::Segment;
 
 /// So many snapshots are kept: the second is for when the newest cannot be read.
@@ -65,11 +68,14 @@ impl Snapshots {
 
     /// The snapshots that are there, read or not.
     pub(crate) fn list(disk: &dyn Disk, folder: &Path) -> io::Result<Self> {
-        let entries = disk.list(folder)?;
+        Ok(Self::of(&disk.list(folder)?))
+    }
+
+    fn of(entries: &[Entry]) -> Self {
         let mut offsets: Vec<i64> =
             entries.iter().filter_map(|entry| snapshot_offset(&entry.name)).collect();
         offsets.sort_unstable();
-        Ok(Self(offsets))
+        Self(offsets)
     }
 }
 
@@ -83,90 +89,136 @@ fn remove(disk: &dyn Disk, folder: &Path, offset: i64) {
     }
 }
 
-/// What is known of the producers of a log that ends at `end`.
-pub(crate) fn load(
-    disk: &dyn Disk,
-    folder: &Path,
-    segments: &[Arc<Segment>],
-    end: i64,
-    now_ms: i64,
-) -> io::Result<(Producers, Snapshots)> {
-    let (mut producers, from, snapshots) = load_snapshot(disk, folder, end)?;
-    let first = segments.partition_point(|segment| segment.base <= from).saturating_sub(1);
-    for segment in segments.get(first..).unwrap_or_default() {
-        if from < end {
-            replay(disk, segment, from, now_ms, &mut producers)?;
-        }
-    }
-    producers.commit();
-    Ok((producers, snapshots))
+/// What the files of a partition say of its producers and transactions.
+pub(crate) struct Loaded {
+    pub(crate) producers: Producers,
+    pub(crate) snapshots: Snapshots,
 }
 
-/// The newest snapshot that can be read, and its offset; those that cannot, or that lie past the end, are
-/// removed.
-fn load_snapshot(
-    disk: &dyn Disk,
-    folder: &Path,
-    end: i64,
-) -> io::Result<(Producers, i64, Snapshots)> {
-    remove_unfinished(disk, folder)?;
-    let Snapshots(mut offsets) = Snapshots::list(disk, folder)?;
-    while let Some(offset) = offsets.last().copied() {
-        if offset <= end {
-            let path = segment_file(folder, offset, Kind::Snapshot);
-            let read = disk.read_all(&path, PRODUCER_SNAPSHOT_BYTES_MAX);
-            let read = read.map_err(|error| error.to_string());
-            match read.and_then(|bytes| decode(&bytes).map_err(str::to_owned)) {
-                Ok(producers) => return Ok((producers, offset, Snapshots(offsets))),
-                Err(why) => {
-                    let path = path.display();
-                    tracing::warn!("{path} is not used: {why}; older state and batches are read");
-                }
-            }
-        }
-        remove(disk, folder, offset);
-        offsets.pop();
-    }
-    Ok((Producers::default(), i64::MIN, Snapshots::default()))
+/// A partition whose producers are loaded: its segments hold all batches before `end`.
+pub(crate) struct Loading<'a> {
+    pub(crate) disk: &'a dyn Disk,
+    pub(crate) folder: &'a Path,
+    pub(crate) segments: &'a [Arc<Segment>],
+    pub(crate) end: i64,
+    pub(crate) now_ms: i64,
+    /// Whether a segment lost an index, so that its transaction index is not believed either.
+    pub(crate) distrusts_index: bool,
 }
 
-/// Removes what a crash left of a snapshot: the next one has another name and would not replace it.
-fn remove_unfinished(disk: &dyn Disk, folder: &Path) -> io::Result<()> {
-    for entry in disk.list(folder)?.iter().filter(|entry| entry.name.ends_with(".snapshot.tmp")) {
-        disk.remove_file(&folder.join(&entry.name))?;
-    }
-    Ok(())
-}
-
-/// Takes in the batches of one segment from offset `from` on.
-fn replay(
-    disk: &dyn Disk,
-    segment: &Segment,
-    from: i64,
-    now_ms: i64,
-    producers: &mut Producers,
-) -> io::Result<()> {
-    let path = segment.path(Kind::Log);
-    let file = disk.open(&path, OpenHow::Read)?;
-    let mut headers = Headers { file: &*file, end: segment.published(), start: 0, window: vec![] };
-    let mut at = position_near(segment, from)?;
-    while at < headers.end {
-        let Some(header) = headers.at(at)? else {
-            let path = path.display();
-            tracing::warn!("{path}: no batch at byte {at}; producers after it are not known");
-            return Ok(());
+impl Loading<'_> {
+    /// Loads what is known of the producers, and makes the transaction indexes right.
+    pub(crate) fn run(&self) -> io::Result<Loaded> {
+        let entries = self.disk.list(self.folder)?;
+        remove_unfinished(self.disk, self.folder, &entries)?;
+        let snapshots = Snapshots::of(&entries);
+        let (mut producers, from, snapshots) = self.load_snapshot(snapshots)?;
+        let files = AbortedFiles::read(self.disk, self.folder, &entries, self.segments)?;
+        let before = files.before(self.segments, from).filter(|_| !self.distrusts_index);
+        let mut aborted = match before {
+            Some(aborted) => aborted,
+            None => self.replay(i64::MIN, from, &mut Producers::default())?,
         };
-        if header.base_offset >= from && header.producer_id >= 0 {
-            if header.is_control() {
-                if let Some(marker) = headers.marker(at, &header)? {
-                    producers.note_marker(&marker, header.base_offset, now_ms);
+        aborted.append(&mut self.replay(from, self.end, &mut producers)?);
+        files.settle(self.disk, self.folder, self.segments, &aborted)?;
+        Ok(Loaded { producers, snapshots })
+    }
+
+    /// The newest snapshot that can be read, and its offset; those that cannot, or that lie past the end, are
+    /// removed.
+    fn load_snapshot(&self, found: Snapshots) -> io::Result<(Producers, i64, Snapshots)> {
+        let Snapshots(mut offsets) = found;
+        while let Some(offset) = offsets.last().copied() {
+            if offset <= self.end {
+                let path = segment_file(self.folder, offset, Kind::Snapshot);
+                let read = self.disk.read_all(&path, PRODUCER_SNAPSHOT_BYTES_MAX);
+                let read = read.map_err(|error| error.to_string());
+                match read.and_then(|bytes| decode(&bytes).map_err(str::to_owned)) {
+                    Ok(producers) => return Ok((producers, offset, Snapshots(offsets))),
+                    Err(why) => {
+                        let path = path.display();
+                        tracing::warn!(
+                            "{path} is not used: {why}; older state and batches are read"
+                        );
+                    }
                 }
-            } else if header.base_sequence >= 0 {
-                producers.note(&header, header.base_offset, now_ms);
             }
-            producers.commit();
+            remove(self.disk, self.folder, offset);
+            offsets.pop();
         }
-        at += header.bytes as u64;
+        Ok((Producers::default(), i64::MIN, Snapshots::default()))
+    }
+
+    /// Takes in the batches from offset `from` up to `end`; returns the transactions that were aborted there.
+    fn replay(&self, from: i64, end: i64, producers: &mut Producers) -> io::Result<Vec<Aborted>> {
+        let mut aborted = Vec::new();
+        if from >= end {
+            return Ok(aborted);
+        }
+        let first = self.segments.partition_point(|segment| segment.base <= from);
+        for segment in self.segments.get(first.saturating_sub(1)..).unwrap_or_default() {
+            if segment.base < end {
+                self.replay_segment(segment, from..end, producers, &mut aborted)?;
+            }
+        }
+        Ok(aborted)
+    }
+
+    fn replay_segment(
+        &self,
+        segment: &Segment,
+        offsets: Range<i64>,
+        producers: &mut Producers,
+        aborted: &mut Vec<Aborted>,
+    ) -> io::Result<()> {
+        let path = segment.path(Kind::Log);
+        let file = self.disk.open(&path, OpenHow::Read)?;
+        let mut headers =
+            Headers { file: &*file, end: segment.published(), start: 0, window: vec![] };
+        let mut at = position_near(segment, offsets.start)?;
+        while at < headers.end {
+            let Some(header) = headers.at(at)? else {
+                let path = path.display();
+                tracing::warn!("{path}: no batch at byte {at}; producers after it are not known");
+                return Ok(());
+            };
+            if offsets.contains(&header.base_offset) && header.producer_id >= 0 {
+                let completed = self.take_in(&headers, at, &header, producers)?;
+                aborted.extend(completed.as_ref().and_then(Aborted::of));
+                producers.commit();
+            }
+            at += header.bytes as u64;
+        }
+        Ok(())
+    }
+
+    fn take_in(
+        &self,
+        headers: &Headers<'_>,
+        at: u64,
+        header: &BatchHeader,
+        producers: &mut Producers,
+    ) -> io::Result<Option<Completed>> {
+        if header.is_control() {
+            let marker = headers.marker(at, header)?;
+            return Ok(marker.and_then(|marker| {
+                producers.note_marker(&marker, header.base_offset, self.now_ms)
+            }));
+        }
+        if header.base_sequence >= 0 {
+            producers.note(header, header.base_offset, self.now_ms);
+        }
+        Ok(None)
+    }
+}
+
+/// Removes what a crash left of files that were to replace others: the next ones may have other names and would not
+/// replace them.
+fn remove_unfinished(disk: &dyn Disk, folder: &Path, entries: &[Entry]) -> io::Result<()> {
+    let is_unfinished =
+        |name: &str| name.ends_with(".snapshot.tmp") || name.ends_with(".txnindex.tmp");
+    for entry in entries.iter().filter(|entry| is_unfinished(&entry.name)) {
+        disk.remove_file(&folder.join(&entry.name))?;
     }
     Ok(())
 }

@@ -2,10 +2,12 @@
 //!
 //! What comes from the disk is checked against its CRC before it is given out.
 
+use std::ops::Range;
 use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
 
+use crate::aborted::{Aborted, Search};
 use crate::batch::{BatchError, Frames, HEADER_BYTES, check, frames, header, records};
 use crate::core::Core;
 use crate::error::{Corruption, ReadError};
@@ -168,7 +170,39 @@ pub(crate) fn read_committed(
     // What became stable meanwhile waits for the next read.
     found.last_stable_offset = nothing.last_stable_offset;
     found.cut_at(offset);
+    found.aborted = aborted_in(core, partition, offset..found.next_offset)?
+        .iter()
+        .map(|&Aborted { producer_id, first_offset, .. }| AbortedTransaction {
+            producer_id,
+            first_offset,
+        })
+        .collect();
     Ok(found)
+}
+
+/// The aborted transactions that overlap `offsets`, which end at the last stable offset or before, by the offsets of
+/// their markers. There are at most as many as were open at the first offset and as began behind it.
+pub(crate) fn aborted_in(
+    core: &Core,
+    partition: &PartitionState,
+    offsets: Range<i64>,
+) -> Result<Vec<Aborted>, ReadError> {
+    let segments = partition.segments.read().unwrap_or_else(PoisonError::into_inner);
+    let first = segments.partition_point(|segment| segment.base <= offsets.start).saturating_sub(1);
+    let possible = segments.iter().skip(first).filter(|segment| segment.may_have_aborted(&offsets));
+    let possible: Vec<Arc<Segment>> = possible.cloned().collect();
+    drop(segments);
+    let mut search = Search::new(offsets.clone());
+    for segment in possible {
+        segment.search_aborted(core.files(), &mut search).map_err(|error| {
+            let path = segment.path(Kind::TransactionIndex);
+            explain(partition, offsets.start, ReadError::io(path)(error))
+        })?;
+        if search.is_complete {
+            break;
+        }
+    }
+    Ok(search.found)
 }
 
 /// A read that failed because the segment was removed meanwhile says so.

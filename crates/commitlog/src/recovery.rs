@@ -28,7 +28,7 @@ use crate::index::{ActiveIndex, OFFSET_ENTRY_BYTES, TIME_ENTRY_BYTES, decode_off
 use crate::limits::{INDEX_FILE_BYTES_MAX, INDEX_INTERVAL_BYTES, ROUND_BYTES_MAX};
 use crate::names::{Kind, LEADER_EPOCHS, segment_base, segment_file};
 use crate::place::{OpenedEnd, PartitionWriter};
-use crate::producer_files::{self, Snapshots};
+use crate::producer_files::{Loaded, Loading, Snapshots};
 use crate::scan::{Scan, find_batch, scan};
 use crate::segment::Segment;
 use crate::state::{Condition, Opened};
@@ -98,14 +98,15 @@ impl Recovery<'_> {
         let Some((last, closed)) = scanned.split_last() else {
             return Err(io::Error::other("a partition has no segment").into());
         };
+        let mut has_rebuilt = false;
         for base in &before {
-            self.check_index(*base)?;
+            has_rebuilt |= self.check_index(*base)?;
         }
         for segment in closed {
             self.write_index(segment)?;
         }
         before.extend(closed.iter().map(|segment| segment.base));
-        Ok(self.opened(&before, last)?)
+        Ok(self.opened(&before, last, has_rebuilt)?)
     }
 
     /// The bases of the segments, ascending; those wholly before the log's start are removed on the way (a
@@ -297,15 +298,16 @@ impl Recovery<'_> {
         file.sync_data()
     }
 
-    /// Builds the index files of a closed segment anew if they are missing or plainly short.
-    fn check_index(&self, base: i64) -> io::Result<()> {
+    /// Builds the index files of a closed segment anew if they are missing or plainly short; whether it had to.
+    fn check_index(&self, base: i64) -> io::Result<bool> {
         if self.has_index(base)? {
-            return Ok(());
+            return Ok(false);
         }
         let file = self.disk.open(&segment_file(self.folder, base, Kind::Log), OpenHow::Read)?;
         let mut index = ActiveIndex::new(base);
         let scan = scan(&*file, 0, base, &mut index)?;
-        self.write_index(&Scanned { base, scan, index })
+        self.write_index(&Scanned { base, scan, index })?;
+        Ok(true)
     }
 
     fn has_index(&self, base: i64) -> io::Result<bool> {
@@ -344,7 +346,7 @@ impl Recovery<'_> {
         self.disk.sync_dir(self.folder)
     }
 
-    fn opened(&self, before: &[i64], last: &Scanned) -> io::Result<Opened> {
+    fn opened(&self, before: &[i64], last: &Scanned, distrusts_index: bool) -> io::Result<Opened> {
         let start = self.log_start.unwrap_or(0);
         if last.scan.next_offset < start {
             return self.start_over(before, last.base, start);
@@ -360,13 +362,15 @@ impl Recovery<'_> {
         segments.push(Arc::clone(&active));
         let first = segments.first().map_or(start, |segment| segment.base);
         let (epoch, epochs) = self.epochs(last.scan.next_offset)?;
-        let (mut producers, snapshots) = producer_files::load(
-            self.disk,
-            self.folder,
-            &segments,
-            last.scan.next_offset,
-            self.now_ms,
-        )?;
+        let loading = Loading {
+            disk: self.disk,
+            folder: self.folder,
+            segments: &segments,
+            end: last.scan.next_offset,
+            now_ms: self.now_ms,
+            distrusts_index,
+        };
+        let Loaded { mut producers, snapshots } = loading.run()?;
         producers.expire(self.now_ms, self.producer_expiration_ms);
         let last_stable_offset = producers.stable_before(last.scan.next_offset);
         let writer = PartitionWriter::new(OpenedEnd {
@@ -399,7 +403,7 @@ impl Recovery<'_> {
         }
         let base = self.create_first(start)?;
         let scan = Scan { end: 0, next_offset: base, bad: None };
-        self.opened(&[], &Scanned { base, scan, index: ActiveIndex::new(base) })
+        self.opened(&[], &Scanned { base, scan, index: ActiveIndex::new(base) }, false)
     }
 
     fn epochs(&self, end: i64) -> io::Result<(i32, Vec<EpochStart>)> {
@@ -440,7 +444,8 @@ fn reaches_end(offsets: &dyn File, log: &dyn File, log_bytes: u64) -> io::Result
 
 /// Removes the files of a segment, the log last: while it is there the segment is.
 pub(crate) fn remove_segment(disk: &dyn Disk, folder: &Path, base: i64) -> io::Result<()> {
-    for kind in [Kind::OffsetIndex, Kind::TimeIndex, Kind::Snapshot, Kind::Log] {
+    let [offsets, times] = [Kind::OffsetIndex, Kind::TimeIndex];
+    for kind in [offsets, times, Kind::TransactionIndex, Kind::Snapshot, Kind::Log] {
         let path: PathBuf = segment_file(folder, base, kind);
         match disk.remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

@@ -5,12 +5,14 @@
 //! index is in memory, afterwards in its files.
 
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use tidemill_world::{Disk, File};
 
+use crate::aborted::{Search, Summary};
 use crate::handles::ReadHandles;
 use crate::index::{
     ActiveIndex, OFFSET_ENTRY_BYTES, TIME_ENTRY_BYTES, decode_time, find_position, find_time,
@@ -30,6 +32,8 @@ pub(crate) struct Segment {
     folder: PathBuf,
     published: AtomicU64,
     greatest_timestamp: AtomicI64,
+    /// What a closed segment's transaction index has.
+    aborted: OnceLock<Summary>,
     /// There while the segment is being written.
     pub(crate) index: RwLock<Option<ActiveIndex>>,
 }
@@ -54,6 +58,7 @@ impl Segment {
             folder: folder.to_owned(),
             published: AtomicU64::new(published),
             greatest_timestamp: AtomicI64::new(UNKNOWN),
+            aborted: OnceLock::new(),
             index: RwLock::new(index),
         }
     }
@@ -72,9 +77,38 @@ impl Segment {
         self.published.fetch_max(bytes, Ordering::AcqRel);
     }
 
-    /// The segment takes no more batches: its index is on the disk.
+    /// The segment takes no more batches: its indexes are on the disk.
     pub(crate) fn close_index(&self) {
-        *self.index.write().unwrap_or_else(PoisonError::into_inner) = None;
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(index) = index.take() {
+            self.set_aborted(Summary::of(&index.aborted));
+        }
+    }
+
+    /// Tells a closed segment what its transaction index has.
+    pub(crate) fn set_aborted(&self, summary: Summary) {
+        // It is closed once.
+        let _ = self.aborted.set(summary);
+    }
+
+    /// Whether the transaction index may have something for these offsets.
+    pub(crate) fn may_have_aborted(&self, offsets: &Range<i64>) -> bool {
+        self.aborted.get().is_none_or(|summary| summary.may_overlap(offsets))
+    }
+
+    /// Looks for aborted transactions whose markers are in this segment.
+    pub(crate) fn search_aborted(&self, files: Files<'_>, search: &mut Search) -> io::Result<()> {
+        if let Some(index) = &*self.index.read().unwrap_or_else(PoisonError::into_inner) {
+            search.look_in(&index.aborted);
+            return Ok(());
+        }
+        match self.aborted.get() {
+            Some(summary) if summary.entries > 0 => {
+                let file = self.file(files, Kind::TransactionIndex)?;
+                search.look_in_file(&*file, summary.entries)
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn file(&self, files: Files<'_>, kind: Kind) -> io::Result<Arc<dyn File>> {

@@ -287,3 +287,215 @@ fn several_appends_are_refused_before_they_are_queued() {
     assert!(matches!(late, Err(AppendError::Closed)));
     assert!(take(&queued).unwrap().is_ok());
 }
+
+/// The test's records are from 1970 and its markers from later: that is no reason to close a segment.
+fn long_lived() -> TopicConfig {
+    TopicConfig { segment_ms: 1 << 50, retention_ms: None, ..TopicConfig::default() }
+}
+
+/// The aborted transactions of a read: producer and first offset.
+fn aborted(partition: &Partition, offset: i64) -> Vec<(i64, i64)> {
+    let read = partition.read_committed(offset, 1 << 20).unwrap();
+    read.aborted.iter().map(|aborted| (aborted.producer_id, aborted.first_offset)).collect()
+}
+
+fn index_files(bench: &Bench) -> Vec<(String, u64)> {
+    let entries = bench.log.world().disk().list("/log/t-0".as_ref()).unwrap();
+    let names = entries.into_iter().map(|entry| (entry.name, entry.bytes));
+    names.filter(|(name, _)| name.contains(".txnindex")).collect()
+}
+
+/// Offsets: 0-1 of 7, 2-3 of 8, 4-5 of 9, 6 aborts 7, 7 commits 8, 8-9 of 7, 10 aborts 9, 11 commits 7.
+fn some_transactions(bench: &Bench, partition: &Partition) {
+    for id in [7, 8, 9] {
+        bench.append(partition, data(id, 0, 0)).unwrap();
+    }
+    end_now(bench, partition, marker(7, 0, false)).unwrap();
+    end_now(bench, partition, marker(8, 0, true)).unwrap();
+    bench.append(partition, data(7, 0, 2)).unwrap();
+    end_now(bench, partition, marker(9, 0, false)).unwrap();
+    end_now(bench, partition, marker(7, 0, true)).unwrap();
+}
+
+#[test]
+fn aborted_transactions_are_told_to_those_who_read_them() {
+    let (mut bench, partition) = Bench::with_topic(1, long_lived());
+    some_transactions(&bench, &partition);
+    for stop in ["none", "clean", "crash"] {
+        match stop {
+            "clean" => bench.restart(),
+            "crash" => bench.crash(),
+            _ => {}
+        }
+        let partition = bench.partition();
+        assert_eq!(committed(&partition, 0), [2, 8], "{stop}");
+        assert_eq!(aborted(&partition, 0), [(7, 0), (9, 4)]);
+        assert_eq!(aborted(&partition, 7), [(9, 4)], "7 has ended before");
+        assert_eq!(aborted(&partition, 11), []);
+        let one = partition.read_committed(0, 1).unwrap();
+        assert_eq!((one.next_offset, one.aborted.len()), (2, 1), "9 has not begun");
+    }
+    let bytes = bench.simulation.disk().bytes("/log/t-0/00000000000000000000.txnindex".as_ref());
+    let mut expected = Vec::new();
+    for (id, first, last, stable) in [(7i64, 0i64, 6i64, 2i64), (9, 4, 10, 8)] {
+        expected.extend([0, 0]);
+        [id, first, last, stable].iter().for_each(|field| expected.extend(field.to_be_bytes()));
+    }
+    assert_eq!(bytes, expected, "Kafka's entries");
+}
+
+/// Aborted transactions 10 and on with one batch of 2 offsets each, over several segments.
+fn many_aborted(bench: &Bench, partition: &Partition, count: i64) {
+    for id in 10..10 + count {
+        bench.append(partition, of_transaction(&batch(1, 2, 2_000), id, 0, 0)).unwrap();
+        end_now(bench, partition, marker(id, 0, false)).unwrap();
+    }
+}
+
+#[test]
+fn closed_segments_keep_their_aborted_transactions_in_files() {
+    let (mut bench, partition) = Bench::with_topic(1, long_lived());
+    many_aborted(&bench, &partition, 20);
+    let all: Vec<(i64, i64)> = (0..20).map(|at| (10 + at, at * 3)).collect();
+    let check = |bench: &Bench| {
+        let partition = bench.partition();
+        assert_eq!(partition.high_watermark(), 60);
+        for offset in 0..60 {
+            let read = partition.read_committed(offset, 1 << 20).unwrap();
+            let (first, end) = (offset / 3, read.next_offset);
+            let found: Vec<_> =
+                read.aborted.iter().map(|a| (a.producer_id, a.first_offset)).collect();
+            let expected = all.iter().filter(|a| a.0 - 10 >= first && a.1 < end);
+            assert_eq!(found, expected.copied().collect::<Vec<_>>(), "from {offset} to {end}");
+            assert_eq!(read.committed().count(), 0);
+        }
+    };
+    check(&bench);
+    bench.crash();
+    check(&bench);
+    bench.restart();
+    check(&bench);
+    let files = index_files(&bench);
+    assert!(files.len() > 4, "{files:?}");
+    assert_eq!(files.iter().map(|(_, bytes)| bytes).sum::<u64>(), 20 * 34);
+    // A file that is damaged, or whose neighbour is gone, is built anew.
+    let disk = bench.simulation.disk().clone();
+    let path = |name: &str| std::path::PathBuf::from(format!("/log/t-0/{name}"));
+    let before: Vec<_> = files.iter().map(|(name, _)| disk.bytes(&path(name))).collect();
+    for damage in 0..4 {
+        bench.log.close().unwrap();
+        let door = bench.log.world().clone();
+        let (first, second) = (path(&files[0].0), path(&files[1].0));
+        match damage {
+            0 => disk.flip_bit(&first, 2, 7),
+            1 => door
+                .disk()
+                .open(&second, tidemill_world::OpenHow::Write)
+                .unwrap()
+                .set_len(33)
+                .unwrap(),
+            2 => {
+                door.disk().remove_file(&second).unwrap();
+                door.disk().remove_file(&second.with_extension("index")).unwrap();
+            }
+            _ => {
+                let stray = door
+                    .disk()
+                    .open(&path("00000000000000000007.txnindex"), tidemill_world::OpenHow::Write);
+                stray.unwrap().write_at(&[1; 40], 0).unwrap();
+            }
+        }
+        bench.restart();
+        check(&bench);
+        let after: Vec<_> = files.iter().map(|(name, _)| disk.bytes(&path(name))).collect();
+        assert_eq!(after, before, "damage {damage}");
+        assert_eq!(index_files(&bench).len(), files.len());
+    }
+    // The files go with their segments.
+    bench.partition().delete_records(40).unwrap();
+    bench.run();
+    assert!(index_files(&bench).len() < 4);
+    assert_eq!(aborted(&bench.partition(), 40).first(), Some(&(23, 39)));
+}
+
+#[test]
+fn a_transaction_over_several_segments_is_told_wherever_it_is_read() {
+    let (mut bench, partition) = Bench::with_topic(1, long_lived());
+    bench.append(&partition, data(7, 0, 0)).unwrap();
+    for id in 0..10 {
+        bench.append(&partition, batch(id, 1, 4_000)).unwrap();
+    }
+    end_now(&bench, &partition, marker(7, 0, false)).unwrap();
+    for _ in 0..2 {
+        let partition = bench.partition();
+        for offset in 0..13 {
+            assert_eq!(aborted(&partition, offset), [(7, 0)], "from {offset}");
+        }
+        assert_eq!(committed(&partition, 0).first(), Some(&2));
+        bench.restart();
+    }
+}
+
+#[test]
+fn deleting_the_beginning_of_an_open_transaction_frees_readers() {
+    let (mut bench, partition) = Bench::with_topic(1, long_lived());
+    bench.append(&partition, data(7, 0, 0)).unwrap();
+    bench.append(&partition, batch(1, 3, 40)).unwrap();
+    let mut context = Context::from_waker(Waker::noop());
+    let mut stable = pin!(partition.changed_stable(0));
+    assert_eq!(stable.as_mut().poll(&mut context), Poll::Pending);
+    partition.delete_records(3).unwrap();
+    assert_eq!(stable.as_mut().poll(&mut context), Poll::Ready(()));
+    assert_eq!(partition.last_stable_offset(), 3);
+    assert!(partition.read_committed(3, 1 << 20).unwrap().is_empty(), "it is still open");
+    bench.restart();
+    let partition = bench.partition();
+    assert_eq!((partition.last_stable_offset(), partition.high_watermark()), (3, 5));
+    end_now(&bench, &partition, marker(7, 0, false)).unwrap();
+    assert_eq!((partition.last_stable_offset(), partition.high_watermark()), (6, 6));
+    assert_eq!(committed(&partition, 3), [2], "the batch that holds offset 3");
+}
+
+#[test]
+fn a_full_disk_takes_back_the_beginning_and_the_end_of_transactions() {
+    let (mut bench, partition) = Bench::with_topic(1, long_lived());
+    bench.append(&partition, data(7, 0, 0)).unwrap();
+    let disk = bench.simulation.disk();
+    disk.set_capacity(disk.used_bytes());
+    let large = of_transaction(&batch(1, 1, 9_000), 8, 0, 0);
+    let answers =
+        [end(&partition, marker(7, 0, false)), submit(&partition, large.clone(), Acks::Synced)];
+    bench.run();
+    for answer in &answers {
+        assert!(matches!(take(answer), Some(Err(AppendError::DiskFull { .. }))));
+    }
+    disk.set_capacity(u64::MAX);
+    let open: Vec<_> = partition.producers().iter().map(|p| p.transaction_start_offset).collect();
+    assert_eq!(open, [Some(0)], "7 is open again, 8 has never been there");
+    assert_eq!((partition.last_stable_offset(), partition.high_watermark()), (0, 2));
+    bench.append(&partition, large).unwrap();
+    end_now(&bench, &partition, marker(7, 0, true)).unwrap();
+    end_now(&bench, &partition, marker(8, 0, true)).unwrap();
+    for _ in 0..2 {
+        assert_eq!(aborted(&bench.partition(), 0), [], "the abort was taken back");
+        assert_eq!(committed(&bench.partition(), 0), [0, 2]);
+        bench.restart();
+    }
+}
+
+#[test]
+fn no_snapshot_is_written_before_the_aborted_transactions_before_it() {
+    for changes in 0..20 {
+        let (mut bench, partition) = Bench::with_topic(changes, long_lived());
+        some_transactions(&bench, &partition);
+        if changes == 19 {
+            bench.simulation.disk().fail_next_sync("txnindex");
+        } else {
+            bench.simulation.disk().die_after(changes);
+        }
+        drop(bench.log.close());
+        bench.crash();
+        assert_eq!(aborted(&bench.partition(), 0), [(7, 0), (9, 4)], "after {changes} changes");
+        assert_eq!(committed(&bench.partition(), 0), [2, 8]);
+    }
+}
