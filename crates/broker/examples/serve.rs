@@ -1,10 +1,12 @@
-//! A broker over a folder, for trying clients against: `serve --data DIR [--listen HOST:PORT] [--partitions N]`.
-//! Prints `kafka=HOST:PORT` once it listens, and ends on Ctrl-C or SIGTERM. N is for topics whose creator does not say.
+//! A broker over a folder, for trying clients against: `serve --data DIR [--listen HOST:PORT] [--partitions N]
+//! [--consumer-heartbeat-ms N] [--consumer-session-ms N]`. Prints `kafka=HOST:PORT` once it listens, and ends on Ctrl-C
+//! or SIGTERM. The partitions are for topics whose creator does not say.
 
 #![allow(clippy::print_stdout, reason = "the address is this program's output")]
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tidemill_broker::{Broker, BrokerConfig};
 use tidemill_commitlog::{Log, LogConfig};
@@ -32,18 +34,23 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn arguments() -> Result<(String, BrokerConfig), Box<dyn Error>> {
-    let (mut data, mut listen, mut partitions) = (None, "127.0.0.1:0".to_owned(), 1);
+    let mut data = None;
+    let mut config = BrokerConfig::new(SocketAddr::from(([127, 0, 0, 1], 0)));
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
         let value = arguments.next().ok_or("each option takes a value")?;
+        let millis = || value.parse().map(Duration::from_millis);
         match name.as_str() {
             "--data" => data = Some(value),
-            "--listen" => listen = value,
-            "--partitions" => partitions = value.parse()?,
+            "--listen" => {
+                config.listen = value.parse().map_err(|_| format!("{value} is not HOST:PORT"))?;
+            }
+            "--partitions" => config.num_partitions = value.parse()?,
+            "--consumer-heartbeat-ms" => config.groups.consumer_heartbeat_interval = millis()?,
+            "--consumer-session-ms" => config.groups.consumer_session_timeout = millis()?,
             _ => return Err(format!("there is no option {name}").into()),
         }
     }
-    let data = data.ok_or("usage: serve --data DIR [--listen HOST:PORT] [--partitions N]")?;
-    let listen: SocketAddr = listen.parse().map_err(|_| format!("{listen} is not HOST:PORT"))?;
-    Ok((data, BrokerConfig { num_partitions: partitions, ..BrokerConfig::new(listen) }))
+    let usage = "usage: serve --data DIR [--listen HOST:PORT] [--partitions N]";
+    Ok((data.ok_or(usage)?, config))
 }

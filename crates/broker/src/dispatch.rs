@@ -155,10 +155,31 @@ pub(crate) static TABLE: &[Row] = &[
         ""
     ),
     row!(
+        OffsetDelete,
+        0 - 0,
+        tidemill_wire::offset_delete::OffsetDeleteRequest,
+        k47_offset_delete,
+        ""
+    ),
+    row!(
         DescribeCluster,
         0 - 2,
         tidemill_wire::describe_cluster::DescribeClusterRequest,
         k60_describe_cluster,
+        ""
+    ),
+    row!(
+        ConsumerGroupHeartbeat,
+        0 - 1,
+        tidemill_wire::consumer_group_heartbeat::ConsumerGroupHeartbeatRequest,
+        k68_consumer_group_heartbeat,
+        "assignors uniform and range; racks are kept and not used; a group with members of one protocol takes none of the other"
+    ),
+    row!(
+        ConsumerGroupDescribe,
+        0 - 1,
+        tidemill_wire::consumer_group_describe::ConsumerGroupDescribeRequest,
+        k69_consumer_group_describe,
         ""
     ),
 ];
@@ -194,7 +215,7 @@ What the broker serves, written from its dispatch table. Apache Kafka 4.3 is the
 answered as Kafka answers it.
 
 Idempotent producers, the default of Kafka's clients, are served: a batch that is sent again is kept once, also over a
-crash. There are no transactions, no compaction, no consumer protocol of KIP-848, no SASL and no TLS yet.
+crash. There are no transactions, no compaction, no SASL and no TLS yet.
 
 | API | key | versions | |
 |---|---|---|---|

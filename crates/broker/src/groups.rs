@@ -1,4 +1,5 @@
-//! Consumer groups: the classic protocol (KIP-62 heartbeats, KIP-345 static members, KIP-394 member ids first).
+//! Consumer groups: the classic protocol (KIP-62 heartbeats, KIP-345 static members, KIP-394 member ids first), and the
+//! consumer protocol (KIP-848) in [`consumer`].
 //!
 //! # Constraints
 //!
@@ -10,8 +11,8 @@
 //! # Layout
 //!
 //! [`types`] what goes in and out, [`member`] one member, [`group`] one group and its rebalance,
-//! [`join`] and [`requests`] what each request does to it, [`coordinator`] all groups, [`driver`] the side with
-//! the sockets' tasks and the clock.
+//! [`join`] and [`requests`] what each request does to it, [`subscription`] which topics it reads,
+//! [`coordinator`] all groups of both protocols, [`driver`] the side with the sockets' tasks, the clock and the log.
 //!
 //! # The story
 //!
@@ -20,12 +21,15 @@
 //! result in with its sync; all syncs are answered and the group is *stable* until a member comes, goes or
 //! falls silent.
 
+pub(crate) mod consumer;
 pub(crate) mod coordinator;
 pub(crate) mod driver;
 pub(crate) mod group;
 mod join;
 pub(crate) mod member;
 mod requests;
+mod subscription;
+mod text;
 pub(crate) mod types;
 
 #[cfg(test)]

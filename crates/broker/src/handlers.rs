@@ -22,4 +22,7 @@ pub(crate) mod k22_init_producer_id;
 pub(crate) mod k23_offset_for_leader_epoch;
 pub(crate) mod k32_describe_configs;
 pub(crate) mod k42_delete_groups;
+pub(crate) mod k47_offset_delete;
 pub(crate) mod k60_describe_cluster;
+pub(crate) mod k68_consumer_group_heartbeat;
+pub(crate) mod k69_consumer_group_describe;

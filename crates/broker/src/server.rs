@@ -122,7 +122,7 @@ async fn share(
         }
     };
     Ok(Arc::new(Shared {
-        groups: Groups::new(world.clone(), config.groups),
+        groups: Groups::open(world.clone(), config.groups, log.clone(), offsets.clone()),
         sessions: Mutex::new(FetchSessions::new(config.fetch_sessions_max)),
         offsets,
         log,

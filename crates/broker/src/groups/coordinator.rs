@@ -1,28 +1,115 @@
-//! All groups with members.
+//! All groups, of both protocols.
 
 use std::collections::BTreeMap;
 
 use tidemill_wire::{ErrorCode, Text};
 use tidemill_world::Moment;
 
+use super::consumer::changes::Change;
+use super::consumer::check::check;
+use super::consumer::group::ConsumerGroup;
+use super::consumer::topics::Topics;
+use super::consumer::types::{Beaten, ConsumerView, HeartbeatInput, JOIN_EPOCH, Refusal};
 use super::group::Group;
-use super::member::detached;
+use super::subscription::CONSUMER;
+use super::text::detached;
 use super::types::{
-    Effect, GROUPS_MAX, GroupLimits, GroupView, Identity, JoinInput, JoinRefused, SyncInput,
-    earlier,
+    CommitKind, CommitScope, Effect, GROUPS_MAX, GroupLimits, GroupView, Identity, JoinInput,
+    JoinRefused, Listed, SyncInput, earlier,
 };
 
-/// The groups. One that has lost its last member is forgotten; its offsets are kept elsewhere.
+/// The groups. A classic one that has lost its last member is forgotten but for when that was; one of the consumer
+/// protocol stays with its epoch until it is deleted or another takes its name. Offsets are kept elsewhere.
 #[derive(Debug)]
 pub(crate) struct Coordinator {
     limits: GroupLimits,
-    groups: BTreeMap<Text, Group>,
+    groups: BTreeMap<Text, Kind>,
+    /// When classic groups lost their last member.
+    emptied: BTreeMap<Text, Moment>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Classic(Box<Group>),
+    Consumer(Box<ConsumerGroup>),
+}
+
+impl Kind {
+    fn has_members(&self) -> bool {
+        match self {
+            Self::Classic(group) => !group.members.is_empty(),
+            Self::Consumer(group) => !group.is_empty(),
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Moment> {
+        match self {
+            Self::Classic(group) => group.next_deadline(),
+            Self::Consumer(group) => group.next_deadline(),
+        }
+    }
+}
+
+fn keep(group: &Text, changes: Vec<Change>) -> impl Iterator<Item = Effect> + '_ {
+    changes.into_iter().map(|change| Effect::Keep(group.clone(), change))
 }
 
 impl Coordinator {
     /// No groups.
     pub(crate) fn new(limits: GroupLimits) -> Self {
-        Self { limits, groups: BTreeMap::new() }
+        Self { limits, groups: BTreeMap::new(), emptied: BTreeMap::new() }
+    }
+
+    /// Takes over what was kept before the broker was last stopped.
+    pub(crate) fn restore(&mut self, kept: impl Iterator<Item = (Text, Change)>, now: Moment) {
+        for (group, change) in kept {
+            let fresh = || Kind::Consumer(Box::new(ConsumerGroup::new(self.limits, now)));
+            if let Kind::Consumer(found) = self.groups.entry(group).or_insert_with(fresh) {
+                found.restore(change);
+            }
+        }
+        self.groups.retain(|_, group| match group {
+            Kind::Consumer(group) => {
+                group.restored(now);
+                !group.is_fresh()
+            }
+            Kind::Classic(_) => true,
+        });
+    }
+
+    fn classic(&mut self, group: &Text) -> Option<&mut Group> {
+        match self.groups.get_mut(group)? {
+            Kind::Classic(found) => Some(found),
+            Kind::Consumer(_) => None,
+        }
+    }
+
+    fn consumer(&mut self, group: &Text) -> Option<&mut ConsumerGroup> {
+        match self.groups.get_mut(group)? {
+            Kind::Consumer(found) => Some(found),
+            Kind::Classic(_) => None,
+        }
+    }
+
+    /// Makes place for a group of the other protocol: one without members gives its name away.
+    fn give_way(&mut self, group: &Text) -> Vec<Effect> {
+        let empty = self.groups.get(group).is_some_and(|found| !found.has_members());
+        if empty { self.forget(group) } else { Vec::new() }
+    }
+
+    /// Forgets a group without members.
+    pub(crate) fn forget(&mut self, group: &Text) -> Vec<Effect> {
+        self.emptied.remove(group);
+        match self.groups.get(group) {
+            Some(found) if found.has_members() => return Vec::new(),
+            Some(Kind::Consumer(_)) => {}
+            _ => {
+                self.groups.remove(group);
+                return Vec::new();
+            }
+        }
+        self.groups.remove(group);
+        keep(group, ConsumerGroup::forget()).collect()
     }
 
     /// A member asks to be in the next generation of `group`.
@@ -34,6 +121,16 @@ impl Coordinator {
         if group.is_empty() {
             return refuse(ErrorCode::InvalidGroupId);
         }
+        let mut effects = Vec::new();
+        if let Some(Kind::Consumer(found)) = self.groups.get(group) {
+            if !found.is_empty() {
+                return refuse(ErrorCode::InconsistentGroupProtocol);
+            }
+            if !input.member_id.is_empty() {
+                return refuse(ErrorCode::UnknownMemberId);
+            }
+            effects = self.give_way(group);
+        }
         if !self.groups.contains_key(group) {
             if !input.member_id.is_empty() {
                 return refuse(ErrorCode::UnknownMemberId);
@@ -41,15 +138,21 @@ impl Coordinator {
             if self.groups.len() >= GROUPS_MAX {
                 return refuse(ErrorCode::GroupMaxSizeReached);
             }
-            self.groups.insert(detached(group), Group::new(self.limits));
+            let fresh = Kind::Classic(Box::new(Group::new(self.limits)));
+            self.groups.insert(detached(group), fresh);
         }
-        self.with(group, |found| found.join(input, now))
-            .map_or_else(Vec::new, |(_, effects)| effects)
+        if let Some((_, more)) = self.with(group, now, |found| found.join(input, now)) {
+            effects.extend(more);
+        }
+        effects
     }
 
     /// A member of `group` asks for its assignment.
     pub(crate) fn sync(&mut self, group: &Text, input: &SyncInput, now: Moment) -> Vec<Effect> {
-        match self.with(group, |found| found.sync(input, now)) {
+        if group.is_empty() {
+            return vec![Effect::Sync(input.ticket, Err(ErrorCode::InvalidGroupId))];
+        }
+        match self.with(group, now, |found| found.sync(input, now)) {
             Some((_, effects)) => effects,
             None => vec![Effect::Sync(input.ticket, Err(ErrorCode::UnknownMemberId))],
         }
@@ -57,59 +160,170 @@ impl Coordinator {
 
     /// A member of `group` says that it lives.
     pub(crate) fn heartbeat(&mut self, group: &Text, who: &Identity, now: Moment) -> ErrorCode {
-        match self.groups.get_mut(group) {
+        if group.is_empty() {
+            return ErrorCode::InvalidGroupId;
+        }
+        match self.classic(group) {
             Some(found) => found.heartbeat(who, now),
             None => ErrorCode::UnknownMemberId,
         }
     }
 
-    /// A member of `group` leaves.
+    /// A member of `group` leaves; `None` if there is no such group.
     pub(crate) fn leave(
         &mut self,
         group: &Text,
         id: &Text,
         instance: Option<&Text>,
         now: Moment,
-    ) -> (ErrorCode, Vec<Effect>) {
-        self.with(group, |found| found.leave(id, instance, now))
-            .unwrap_or((ErrorCode::UnknownMemberId, Vec::new()))
-    }
-
-    /// Whether a commit to `group` may be kept.
-    pub(crate) fn commit(&mut self, group: &Text, who: &Identity, now: Moment) -> ErrorCode {
-        match self.groups.get_mut(group) {
-            Some(found) => found.commit(who, now),
-            // Offsets kept by somebody who does not use the group protocol.
-            None if who.generation < 0 => ErrorCode::None,
-            None => ErrorCode::IllegalGeneration,
+    ) -> (Option<ErrorCode>, Vec<Effect>) {
+        match self.with(group, now, |found| found.leave(id, instance, now)) {
+            Some((error, effects)) => (Some(error), effects),
+            None => (None, Vec::new()),
         }
     }
 
-    /// Runs `change` on a group, takes its effects, and forgets it if nothing is left of it.
+    /// A member of the consumer protocol says that it lives, joins or leaves.
+    pub(crate) fn consumer_heartbeat(
+        &mut self,
+        group: &Text,
+        input: &HeartbeatInput,
+        topics: &Topics,
+        now: Moment,
+    ) -> (Result<Beaten, Refusal>, Vec<Effect>) {
+        let mut effects = Vec::new();
+        let answer = check(group, input)
+            .and_then(|()| self.consumer_group(group, input.epoch == JOIN_EPOCH, now, &mut effects))
+            .and_then(|found| match input.epoch {
+                JOIN_EPOCH.. => found.heartbeat(input, topics, now),
+                _ => found.leave(input, now),
+            });
+        if let Some(found) = self.consumer(group) {
+            effects.extend(keep(group, found.take_changes()));
+            if found.is_fresh() {
+                self.groups.remove(group);
+            }
+        }
+        (answer, effects)
+    }
+
+    /// The group of this name, made if the member joins.
+    fn consumer_group(
+        &mut self,
+        group: &Text,
+        joins: bool,
+        now: Moment,
+        effects: &mut Vec<Effect>,
+    ) -> Result<&mut ConsumerGroup, Refusal> {
+        let absent =
+            |what| Refusal::new(ErrorCode::GroupIdNotFound, format!("group {group} {what}"));
+        if joins && !matches!(self.groups.get(group), Some(Kind::Consumer(_))) {
+            effects.extend(self.give_way(group));
+        }
+        if joins && !self.groups.contains_key(group) {
+            if self.groups.len() >= GROUPS_MAX {
+                let message = format!("the broker has {GROUPS_MAX} groups, which is all it takes");
+                return Err(Refusal::new(ErrorCode::GroupMaxSizeReached, message));
+            }
+            let fresh = Kind::Consumer(Box::new(ConsumerGroup::new(self.limits, now)));
+            self.groups.insert(detached(group), fresh);
+            self.emptied.remove(group);
+        }
+        match self.groups.get_mut(group) {
+            Some(Kind::Consumer(found)) => Ok(found),
+            Some(Kind::Classic(_)) => Err(absent("is not a consumer group")),
+            None => Err(absent("is not there")),
+        }
+    }
+
+    /// Whether a commit to `group` may be kept, and of which partitions.
+    ///
+    /// # Errors
+    /// None of it may.
+    pub(crate) fn commit(
+        &mut self,
+        group: &Text,
+        who: &Identity,
+        kind: CommitKind,
+        now: Moment,
+    ) -> Result<CommitScope, ErrorCode> {
+        match self.groups.get_mut(group) {
+            Some(Kind::Classic(found)) => found.commit(who, kind, now).map(|()| CommitScope::All),
+            Some(Kind::Consumer(found)) => found.commit(who, kind),
+            // Offsets kept by somebody who does not use the group protocol.
+            None if who.generation < 0 => Ok(CommitScope::All),
+            None => Err(ErrorCode::IllegalGeneration),
+        }
+    }
+
+    /// Whether a member may see the group's offsets; somebody who names no member may.
+    ///
+    /// # Errors
+    /// It may not.
+    pub(crate) fn fetch(
+        &self,
+        group: &Text,
+        member: Option<&Text>,
+        epoch: i32,
+    ) -> Result<(), ErrorCode> {
+        match self.groups.get(group) {
+            Some(Kind::Consumer(found)) => found.fetch(member, epoch),
+            _ => Ok(()),
+        }
+    }
+
+    /// Runs `change` on a classic group, takes its effects, and forgets it if nothing is left of it.
     fn with<T>(
         &mut self,
         group: &Text,
+        now: Moment,
         change: impl FnOnce(&mut Group) -> T,
     ) -> Option<(T, Vec<Effect>)> {
-        let found = self.groups.get_mut(group)?;
+        let found = self.classic(group)?;
         let result = change(found);
         let effects = found.take_effects();
         if found.is_idle() {
             self.groups.remove(group);
+            self.note_emptied(group, now);
+        } else {
+            self.emptied.remove(group);
         }
         Some((result, effects))
+    }
+
+    /// Without room for more, a group's offsets are as old as their commits.
+    fn note_emptied(&mut self, group: &Text, now: Moment) {
+        if self.emptied.len() < GROUPS_MAX {
+            self.emptied.insert(detached(group), now);
+        }
     }
 
     /// Lets time pass in every group whose deadline is there.
     pub(crate) fn tick(&mut self, now: Moment) -> Vec<Effect> {
         let mut effects = Vec::new();
-        self.groups.retain(|_, group| {
-            if group.next_deadline().is_some_and(|deadline| deadline <= now) {
-                group.tick(now);
-                effects.append(&mut group.take_effects());
+        let mut idle = Vec::new();
+        for (id, group) in &mut self.groups {
+            if group.next_deadline().is_none_or(|deadline| deadline > now) {
+                continue;
             }
-            !group.is_idle()
-        });
+            match group {
+                Kind::Classic(group) => {
+                    group.tick(now);
+                    effects.append(&mut group.take_effects());
+                    if group.is_idle() {
+                        idle.push(id.clone());
+                    }
+                }
+                Kind::Consumer(group) => {
+                    group.tick(now);
+                    effects.extend(keep(id, group.take_changes()));
+                }
+            }
+        }
+        for id in idle {
+            self.groups.remove(&id);
+            self.note_emptied(&id, now);
+        }
         effects
     }
 
@@ -123,17 +337,85 @@ impl Coordinator {
         self.groups.get(group)?.next_deadline()
     }
 
-    /// What a group looks like, if it has members.
-    pub(crate) fn view(&self, group: &Text) -> Option<GroupView> {
-        self.groups.get(group).map(Group::view)
+    /// Whether a group has members.
+    pub(crate) fn has_members(&self, group: &Text) -> bool {
+        self.groups.get(group).is_some_and(Kind::has_members)
     }
 
-    /// All groups with members: name, protocol type, state.
-    pub(crate) fn list(&self) -> Vec<(Text, Text, &'static str)> {
-        let line = |(id, group): (&Text, &Group)| {
-            let kind = group.protocol_type.clone().unwrap_or_default();
-            (id.clone(), kind, group.state.name())
+    /// Whether a group is known, with members or without.
+    pub(crate) fn is_known(&self, group: &Text) -> bool {
+        self.groups.contains_key(group)
+    }
+
+    /// Since when a group that is known or was seen has been without members.
+    pub(crate) fn empty_since(&self, group: &Text) -> Option<Moment> {
+        match self.groups.get(group) {
+            Some(Kind::Consumer(found)) => found.empty_since(),
+            Some(Kind::Classic(_)) => None,
+            None => self.emptied.get(group).copied(),
+        }
+    }
+
+    /// Whether a member of the group reads the topic.
+    pub(crate) fn is_subscribed(&self, group: &Text, topic: &Text) -> bool {
+        match self.groups.get(group) {
+            Some(Kind::Classic(found)) => found.is_subscribed(topic),
+            Some(Kind::Consumer(found)) => found.is_subscribed(topic),
+            None => false,
+        }
+    }
+
+    /// Whether offsets of single partitions may be deleted while the group lives: that takes members of which the
+    /// broker knows what they read.
+    pub(crate) fn tells_topics(&self, group: &Text) -> bool {
+        match self.groups.get(group) {
+            Some(Kind::Classic(found)) => found.members.is_empty() || found.is_of_consumers(),
+            Some(Kind::Consumer(_)) | None => true,
+        }
+    }
+
+    /// What a classic group looks like, if it has members.
+    pub(crate) fn view(&self, group: &Text) -> Option<GroupView> {
+        match self.groups.get(group)? {
+            Kind::Classic(found) => Some(found.view()),
+            Kind::Consumer(_) => None,
+        }
+    }
+
+    /// What a group of the consumer protocol looks like.
+    pub(crate) fn consumer_view(&self, group: &Text) -> Option<ConsumerView> {
+        match self.groups.get(group)? {
+            Kind::Classic(_) => None,
+            Kind::Consumer(found) => Some(found.view()),
+        }
+    }
+
+    /// All groups with members, and all of the consumer protocol.
+    pub(crate) fn list(&self) -> Vec<(Text, Listed)> {
+        let line = |(id, group): (&Text, &Kind)| {
+            let listed = match group {
+                Kind::Classic(group) => Listed {
+                    protocol_type: group.protocol_type.clone().unwrap_or_default(),
+                    state: group.state.name(),
+                    kind: "classic",
+                },
+                Kind::Consumer(group) => Listed {
+                    protocol_type: Text::from_static(CONSUMER),
+                    state: group.state(),
+                    kind: "consumer",
+                },
+            };
+            (id.clone(), listed)
         };
         self.groups.iter().map(line).collect()
+    }
+
+    /// Whether every partition of a group of the consumer protocol has one owner at most; for tests.
+    #[cfg(test)]
+    pub(crate) fn owners_are_right(&self, group: &Text) -> bool {
+        match self.groups.get(group) {
+            Some(Kind::Consumer(found)) => found.owners_are_right(),
+            _ => true,
+        }
     }
 }

@@ -1,24 +1,41 @@
-//! The side of the groups with tasks and a clock: hands requests in, waits for answers, lets time pass.
+//! The side of the groups with tasks, a clock and the log: hands requests in, waits for answers, keeps on the disk what
+//! is to be kept, lets time pass.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tidemill_wire::{ErrorCode, Text};
+use std::time::Duration;
+
+use tidemill_commitlog::offsets::GroupOffsets;
+use tidemill_commitlog::{AppendFuture, Log};
+use tidemill_wire::{ErrorCode, Text, Uuid};
 use tidemill_world::{Moment, World};
 use tokio::sync::{Notify, oneshot};
 
+use super::consumer::changes::{Change, KeyValue};
+use super::consumer::topics::{Topic, Topics};
+use super::consumer::types::{Beaten, ConsumerView, HeartbeatInput, JOIN_EPOCH, Refusal};
 use super::coordinator::Coordinator;
 use super::types::{
-    Effect, GroupLimits, GroupView, Identity, JoinInput, JoinRefused, Joined, SyncInput, Synced,
-    Ticket,
+    CommitKind, CommitScope, Effect, GroupLimits, GroupView, Identity, JoinInput, JoinRefused,
+    Joined, Life, Listed, SyncInput, Synced, Ticket,
 };
+
+/// How old the picture of the topics may be that a heartbeat is answered by; a member that joins has it made anew.
+/// Much less than the interval of heartbeats, and long enough that ten thousand topics cost nothing.
+const TOPICS_AGE_MAX: Duration = Duration::from_millis(500);
 
 pub(crate) type JoinAnswer = Result<Joined, JoinRefused>;
 pub(crate) type SyncAnswer = Result<Synced, ErrorCode>;
 
+/// The answer to a heartbeat of the consumer protocol, and what must be on the disk before it is given.
+pub(crate) type HeartbeatAnswer = (Result<Beaten, Refusal>, Option<AppendFuture>);
+
 /// All groups, shared by the connections.
 pub(crate) struct Groups {
     world: World,
+    log: Log,
+    offsets: GroupOffsets,
     // A std mutex: it is held for the length of one step of the state machine and never across an await.
     core: Mutex<Core>,
     /// Told when a deadline came up that is earlier than the one being slept for.
@@ -32,6 +49,9 @@ struct Core {
     tickets: u64,
     /// What [`Groups::run`] sleeps for.
     armed: Option<Moment>,
+    topics: Topics,
+    /// When the topics were looked at.
+    topics_seen: Option<Moment>,
 }
 
 impl Core {
@@ -40,10 +60,16 @@ impl Core {
         Ticket(self.tickets)
     }
 
-    /// Hands answers out. A caller that is gone does not take its own; the group finds out by its silence.
-    fn deliver(&mut self, effects: Vec<Effect>) {
+    /// Hands answers out and returns what is to be kept. A caller that is gone does not take its answer; the group
+    /// finds out by its silence.
+    fn deliver(&mut self, effects: Vec<Effect>) -> Vec<KeyValue> {
+        let mut keep = Vec::new();
         for effect in effects {
             match effect {
+                Effect::Keep(group, change) => match change.encode(&group) {
+                    Ok(record) => keep.push(record),
+                    Err(error) => tracing::error!(%error, "a group's change cannot be kept"),
+                },
                 Effect::Join(ticket, answer) => {
                     if let Some(caller) = self.joins.remove(&ticket) {
                         drop(caller.send(answer));
@@ -56,20 +82,53 @@ impl Core {
                 }
             }
         }
+        keep
+    }
+
+    /// Looks at the topics unless that was done just now.
+    fn look(&mut self, log: &Log, now: Moment, anew: bool) {
+        let fresh = |seen: Moment| now.since(seen) < TOPICS_AGE_MAX;
+        if !anew && self.topics_seen.is_some_and(fresh) {
+            return;
+        }
+        self.topics_seen = Some(now);
+        let topics = log.topics().into_iter().map(|topic| {
+            let (id, partitions) = (Uuid(topic.id.0), topic.config.partitions);
+            (Text::from(&*topic.name), Topic { id, partitions })
+        });
+        if self.topics.update(topics) {
+            tracing::debug!("consumer groups see other topics");
+        }
     }
 }
 
 impl Groups {
-    /// No groups yet.
-    pub(crate) fn new(world: World, limits: GroupLimits) -> Arc<Self> {
+    /// The groups as they were kept.
+    pub(crate) fn open(
+        world: World,
+        limits: GroupLimits,
+        log: Log,
+        offsets: GroupOffsets,
+    ) -> Arc<Self> {
+        let mut coordinator = Coordinator::new(limits);
+        let kept = offsets.records();
+        let kept = kept.iter().filter_map(|(key, value)| {
+            Change::decode(key, value).unwrap_or_else(|error| {
+                tracing::warn!(%error, "a record of a consumer group is malformed");
+                None
+            })
+        });
+        coordinator.restore(kept, world.clock().now());
         let core = Core {
-            coordinator: Coordinator::new(limits),
+            coordinator,
             joins: HashMap::new(),
             syncs: HashMap::new(),
             tickets: 0,
             armed: None,
+            topics: Topics::default(),
+            topics_seen: None,
         };
-        Arc::new(Self { world, core: Mutex::new(core), earlier: Notify::new() })
+        Arc::new(Self { world, log, offsets, core: Mutex::new(core), earlier: Notify::new() })
     }
 
     fn core(&self) -> MutexGuard<'_, Core> {
@@ -90,7 +149,7 @@ impl Groups {
         let ticket = core.ticket();
         core.joins.insert(ticket, caller);
         let effects = core.coordinator.join(group, &make(ticket, fresh_id), self.now());
-        core.deliver(effects);
+        self.settle(&mut core, effects);
         self.rearm(&core, group);
         answer
     }
@@ -106,7 +165,7 @@ impl Groups {
         let ticket = core.ticket();
         core.syncs.insert(ticket, caller);
         let effects = core.coordinator.sync(group, &make(ticket), self.now());
-        core.deliver(effects);
+        self.settle(&mut core, effects);
         self.rearm(&core, group);
         answer
     }
@@ -116,18 +175,109 @@ impl Groups {
         self.core().coordinator.heartbeat(group, who, self.now())
     }
 
-    /// A member leaves.
-    pub(crate) fn leave(&self, group: &Text, id: &Text, instance: Option<&Text>) -> ErrorCode {
+    /// A member leaves; `None` if there is no such group.
+    pub(crate) fn leave(
+        &self,
+        group: &Text,
+        id: &Text,
+        instance: Option<&Text>,
+    ) -> Option<ErrorCode> {
         let mut core = self.core();
         let (error, effects) = core.coordinator.leave(group, id, instance, self.now());
-        core.deliver(effects);
+        self.settle(&mut core, effects);
         self.rearm(&core, group);
         error
     }
 
-    /// Whether a commit may be kept.
-    pub(crate) fn commit(&self, group: &Text, who: &Identity) -> ErrorCode {
-        self.core().coordinator.commit(group, who, self.now())
+    /// A member of the consumer protocol says that it lives, joins or leaves. `make` is given a fresh id.
+    pub(crate) fn consumer_heartbeat(
+        &self,
+        group: &Text,
+        make: impl FnOnce(Text) -> HeartbeatInput,
+    ) -> HeartbeatAnswer {
+        let input = make(self.fresh_id("consumer"));
+        let mut guard = self.core();
+        let core = &mut *guard;
+        let now = self.now();
+        core.look(&self.log, now, input.epoch == JOIN_EPOCH);
+        let (answer, effects) =
+            core.coordinator.consumer_heartbeat(group, &input, &core.topics, now);
+        let kept = self.settle(core, effects);
+        self.rearm(core, group);
+        (answer, kept)
+    }
+
+    /// Whether a commit may be kept, and of which partitions.
+    ///
+    /// # Errors
+    /// None of it may.
+    pub(crate) fn commit(
+        &self,
+        group: &Text,
+        who: &Identity,
+        kind: CommitKind,
+    ) -> Result<CommitScope, ErrorCode> {
+        self.core().coordinator.commit(group, who, kind, self.now())
+    }
+
+    /// Whether a member may see the group's offsets; somebody who names no member may.
+    ///
+    /// # Errors
+    /// It may not.
+    pub(crate) fn fetch(
+        &self,
+        group: &Text,
+        member: Option<&Text>,
+        epoch: i32,
+    ) -> Result<(), ErrorCode> {
+        self.core().coordinator.fetch(group, member, epoch)
+    }
+
+    /// Forgets a group without members, durably when the future is ready.
+    pub(crate) fn forget(&self, group: &Text) -> Option<AppendFuture> {
+        let mut core = self.core();
+        let effects = core.coordinator.forget(group);
+        self.settle(&mut core, effects)
+    }
+
+    /// Whether a group has members.
+    pub(crate) fn has_members(&self, group: &Text) -> bool {
+        self.core().coordinator.has_members(group)
+    }
+
+    /// Whether a group is known, with members or without; its offsets are not looked at.
+    pub(crate) fn is_known(&self, group: &Text) -> bool {
+        self.core().coordinator.is_known(group)
+    }
+
+    /// Whether a group is in use.
+    #[expect(dead_code, reason = "whoever lets old offsets go asks; that is built beside this")]
+    pub(crate) fn life(&self, group: &Text) -> Life {
+        let core = self.core();
+        if core.coordinator.has_members(group) {
+            return Life::Members;
+        }
+        let since = core.coordinator.empty_since(group);
+        since.map_or(Life::Absent, |since| {
+            let ago = self.now().since(since).as_millis();
+            let ago = i64::try_from(ago).unwrap_or(i64::MAX);
+            Life::Empty { since_ms: self.world.clock().wall_ms().saturating_sub(ago) }
+        })
+    }
+
+    /// Whether a member of the group reads the topic.
+    pub(crate) fn is_subscribed(&self, group: &Text, topic: &Text) -> bool {
+        self.core().coordinator.is_subscribed(group, topic)
+    }
+
+    /// Whether it is known which topics the members read.
+    pub(crate) fn tells_topics(&self, group: &Text) -> bool {
+        self.core().coordinator.tells_topics(group)
+    }
+
+    /// What a group of the consumer protocol looks like, with the topics by which to name what it has.
+    pub(crate) fn consumer_view(&self, group: &Text) -> Option<ConsumerView> {
+        self.core().coordinator.consumer_view(group)
     }
 
     /// What a group looks like, if it has members.
@@ -135,8 +285,8 @@ impl Groups {
         self.core().coordinator.view(group)
     }
 
-    /// All groups with members: name, protocol type, state.
-    pub(crate) fn list(&self) -> Vec<(Text, Text, &'static str)> {
+    /// All groups with members, and all of the consumer protocol.
+    pub(crate) fn list(&self) -> Vec<(Text, Listed)> {
         self.core().coordinator.list()
     }
 
@@ -147,6 +297,13 @@ impl Groups {
     fn fresh_id(&self, client_id: &str) -> Text {
         let (high, low) = (self.world.random().next_u64(), self.world.random().next_u64());
         Text::from(format!("{client_id}-{high:016x}{low:016x}"))
+    }
+
+    /// Hands answers out and begins to keep what is to be kept. The records are queued in the order of the steps,
+    /// because the core is still locked.
+    fn settle(&self, core: &mut Core, effects: Vec<Effect>) -> Option<AppendFuture> {
+        let keep = core.deliver(effects);
+        (!keep.is_empty()).then(|| self.offsets.put_records(keep))
     }
 
     fn rearm(&self, core: &Core, group: &Text) {
@@ -175,7 +332,8 @@ impl Groups {
             }
             let mut core = self.core();
             let effects = core.coordinator.tick(self.now());
-            core.deliver(effects);
+            // Nobody waits for it. If it is lost, the members that were out are out again after their next silence.
+            drop(self.settle(&mut core, effects));
         }
     }
 }

@@ -4,7 +4,8 @@ use tidemill_wire::{ErrorCode, Text};
 use tidemill_world::Moment;
 
 use super::group::Group;
-use super::member::{Member, detached};
+use super::member::Member;
+use super::text::detached;
 use super::types::{Effect, JoinInput, Joined, MEMBER_METADATA_BYTES_MAX, State, Ticket};
 
 impl Group {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use tidemill_wire::Text;
 use tidemill_world::Moment;
 
+use super::text::detached;
 use super::types::{JoinInput, JoinedMember, MemberView, Ticket};
 
 /// A member; its id is the key under which the group keeps it.
@@ -83,7 +84,8 @@ impl Member {
         self.protocols == input.protocols
     }
 
-    fn metadata(&self, protocol: Option<&Text>) -> Bytes {
+    /// What it tells the leader by this protocol.
+    pub(crate) fn metadata(&self, protocol: Option<&Text>) -> Bytes {
         let chosen = self.protocols.iter().find(|(name, _)| Some(name) == protocol);
         chosen.map(|(_, metadata)| metadata.clone()).unwrap_or_default()
     }
@@ -108,9 +110,4 @@ impl Member {
             assignment: self.assignment.clone(),
         }
     }
-}
-
-/// A copy that does not keep the frame alive.
-pub(crate) fn detached(text: &Text) -> Text {
-    Text::from(text.as_str())
 }

@@ -5,7 +5,7 @@ use tidemill_wire::{ErrorCode, Text};
 use tidemill_world::Moment;
 
 use super::group::Group;
-use super::types::{Identity, MEMBER_ASSIGNMENT_BYTES_MAX, State, SyncInput, Synced};
+use super::types::{CommitKind, Identity, MEMBER_ASSIGNMENT_BYTES_MAX, State, SyncInput, Synced};
 
 impl Group {
     /// Whether this is a member of this generation.
@@ -135,17 +135,29 @@ impl Group {
     }
 
     /// Whether a commit may be kept; a member that commits lives.
-    pub(crate) fn commit(&mut self, identity: &Identity, now: Moment) -> ErrorCode {
-        if identity.generation < 0 && self.members.is_empty() {
-            return ErrorCode::None;
+    ///
+    /// # Errors
+    /// It may not.
+    pub(crate) fn commit(
+        &mut self,
+        identity: &Identity,
+        kind: CommitKind,
+        now: Moment,
+    ) -> Result<(), ErrorCode> {
+        let transactional = kind == CommitKind::Transactional;
+        let names_nobody = identity.generation < 0
+            && identity.member_id.is_empty()
+            && identity.instance_id.is_none();
+        // Before KIP-447 producers did not say for whom they commit.
+        let anybody = self.members.is_empty() || (transactional && names_nobody);
+        if identity.generation < 0 && anybody {
+            return Ok(());
         }
-        if let Err(error) = self.identify(identity) {
-            return error;
-        }
+        self.identify(identity)?;
         self.seen(&identity.member_id, now);
         match self.state {
-            State::Completing => ErrorCode::RebalanceInProgress,
-            _ => ErrorCode::None,
+            State::Completing if !transactional => Err(ErrorCode::RebalanceInProgress),
+            _ => Ok(()),
         }
     }
 }

@@ -87,6 +87,7 @@ impl Bench {
     fn answer(&mut self, ticket: Ticket) -> Option<Effect> {
         let is = |effect: &Effect| match effect {
             Effect::Join(one, _) | Effect::Sync(one, _) => *one == ticket,
+            Effect::Keep(..) => false,
         };
         let place = self.effects.iter().position(is)?;
         Some(self.effects.remove(place))
@@ -118,7 +119,7 @@ impl Bench {
         let (error, effects) =
             self.coordinator.leave(&"g".into(), &id.into(), instance.as_ref(), self.now);
         self.effects.extend(effects);
-        error
+        error.unwrap_or(ErrorCode::UnknownMemberId)
     }
 
     fn pass(&mut self, time: Duration) {
@@ -362,7 +363,12 @@ fn an_empty_group_gathers_members_while_they_keep_coming() {
 fn commits_are_taken_from_members_and_from_outside_an_empty_group() {
     let (mut bench, a, b) = Bench::two();
     let commit = |bench: &mut Bench, group: &str, id: &str, generation| {
-        bench.coordinator.commit(&group.into(), &identity(id, generation), bench.now)
+        let kind = CommitKind::Plain { version: 8 };
+        let who = identity(id, generation);
+        match bench.coordinator.commit(&group.into(), &who, kind, bench.now) {
+            Ok(_) => ErrorCode::None,
+            Err(error) => error,
+        }
     };
     assert_eq!(commit(&mut bench, "g", &a, 2), ErrorCode::None);
     assert_eq!(commit(&mut bench, "g", &a, 1), ErrorCode::IllegalGeneration);

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use tidemill_wire::{ErrorCode, Text};
+use tidemill_wire::{ErrorCode, Text, Uuid};
 use tidemill_world::Moment;
+
+use super::consumer::changes::Change;
+use super::consumer::types::Owned;
 
 /// Bytes a member may say of itself, over all its protocols. A subscription to 10,000 topics with long
 /// names is a third of it.
@@ -27,6 +30,12 @@ pub struct GroupLimits {
     pub initial_rebalance_delay: Duration,
     /// Members of one group (`group.max.size`).
     pub members_max: usize,
+    /// How long a member of the consumer protocol may be silent (`group.consumer.session.timeout.ms`).
+    pub consumer_session_timeout: Duration,
+    /// How often members of the consumer protocol are told to come (`group.consumer.heartbeat.interval.ms`).
+    pub consumer_heartbeat_interval: Duration,
+    /// Members of one group of the consumer protocol (`group.consumer.max.size`).
+    pub consumer_members_max: usize,
 }
 
 impl Default for GroupLimits {
@@ -36,6 +45,9 @@ impl Default for GroupLimits {
             session_timeout_max: Duration::from_millis(1_800_000),
             initial_rebalance_delay: Duration::ZERO,
             members_max: 10_000,
+            consumer_session_timeout: Duration::from_secs(45),
+            consumer_heartbeat_interval: Duration::from_secs(5),
+            consumer_members_max: 10_000,
         }
     }
 }
@@ -119,14 +131,78 @@ pub(crate) struct Synced {
     pub(crate) assignment: Bytes,
 }
 
-/// An answer to a caller that waits.
+/// What a step of the groups calls for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
+    /// An answer to a join that waits.
     Join(Ticket, Result<Joined, JoinRefused>),
+    /// An answer to a sync that waits.
     Sync(Ticket, Result<Synced, ErrorCode>),
+    /// Something of a group to keep on the disk.
+    Keep(Text, Change),
 }
 
-/// What a group looks like from outside.
+/// Which partitions a commit may name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum CommitScope {
+    /// All.
+    All,
+    /// The member came with an epoch before its present one: only what it has had since then (KIP-1251).
+    Since {
+        /// The epoch it came with.
+        epoch: i32,
+        /// What it has or is giving up.
+        owned: Owned,
+    },
+}
+
+impl CommitScope {
+    /// Whether an offset of this partition may be kept.
+    pub(crate) fn check(&self, topic: Uuid, partition: i32) -> Result<(), ErrorCode> {
+        let Self::Since { epoch, owned } = self else { return Ok(()) };
+        match owned.get(&topic).and_then(|partitions| partitions.get(&partition)) {
+            Some(assigned) if epoch >= assigned => Ok(()),
+            _ => Err(ErrorCode::StaleMemberEpoch),
+        }
+    }
+}
+
+/// How a commit comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CommitKind {
+    /// OffsetCommit in this version.
+    Plain {
+        /// The version.
+        version: i16,
+    },
+    /// TxnOffsetCommit: a producer's, who knows what the consumer told it of itself.
+    Transactional,
+}
+
+/// Whether a group is in use, for whoever lets old offsets go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// There is none, or it was without members when the broker started: an offset is as old as its commit.
+    Absent,
+    /// It has been without members since this wall time.
+    Empty {
+        /// Milliseconds since 1970.
+        since_ms: i64,
+    },
+    /// It has members; ask which topics they read.
+    Members,
+}
+
+/// One group in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listed {
+    pub(crate) protocol_type: Text,
+    pub(crate) state: &'static str,
+    /// `classic` or `consumer`.
+    pub(crate) kind: &'static str,
+}
+
+/// What a classic group looks like from outside.
 #[derive(Clone, Debug)]
 pub(crate) struct GroupView {
     pub(crate) state: &'static str,

@@ -1,7 +1,7 @@
 //! OffsetCommit (key 8): how far a group has read, answered once that is on the disk.
 //!
 //! Versions: 2-4 have a retention time, which means nothing since Kafka 2.1; 6 leader epochs, 7 static
-//! members, 8 flexible, 10 topics by id.
+//! members, 8 flexible, 9 members of the consumer protocol, 10 topics by id.
 
 use tidemill_commitlog::offsets::CommittedOffset;
 use tidemill_wire::ErrorCode;
@@ -13,7 +13,8 @@ use tidemill_wire::offset_commit::{
 use crate::answer::Answer;
 use crate::context::Call;
 use crate::errors;
-use crate::groups::types::Identity;
+use crate::groups::types::{CommitKind, CommitScope, Identity};
+use crate::topics::wire_id;
 
 /// The first version that names topics by id.
 const BY_ID: i16 = 10;
@@ -28,14 +29,15 @@ pub(crate) async fn handle(
         instance_id: request.group_instance_id,
         generation: request.generation_id_or_member_epoch,
     };
+    let kind = CommitKind::Plain { version: call.version };
     let allowed = match request.group_id.is_empty() {
-        true => ErrorCode::InvalidGroupId,
-        false => call.shared.groups.commit(&request.group_id, &who),
+        true => Err(ErrorCode::InvalidGroupId),
+        false => call.shared.groups.commit(&request.group_id, &who, kind),
     };
     let mut keep = Vec::new();
     let mut response = OffsetCommitResponse::default();
     for topic in request.topics {
-        response.topics.push(check(call, allowed, topic, &mut keep));
+        response.topics.push(check(call, &allowed, topic, &mut keep));
     }
     if keep.is_empty() {
         return Answer::Now(response);
@@ -56,7 +58,7 @@ type Keep = (String, i32, CommittedOffset);
 
 fn check(
     call: &Call,
-    allowed: ErrorCode,
+    allowed: &Result<CommitScope, ErrorCode>,
     topic: OffsetCommitRequestTopic,
     keep: &mut Vec<Keep>,
 ) -> OffsetCommitResponseTopic {
@@ -64,12 +66,12 @@ fn check(
     let partitions = topic.partitions.into_iter().map(|asked| {
         let index = asked.partition_index;
         let checked = match (allowed, &found) {
-            (ErrorCode::None, Ok(topic)) if index < topic.config.partitions && index >= 0 => {
-                offset(call, asked).map(|offset| keep.push((topic.name.to_string(), index, offset)))
-            }
-            (ErrorCode::None, Ok(_)) => Err(ErrorCode::UnknownTopicOrPartition),
-            (ErrorCode::None, Err(error)) => Err(*error),
-            (error, _) => Err(error),
+            (Ok(scope), Ok(topic)) if index < topic.config.partitions && index >= 0 => scope
+                .check(wire_id(topic), index)
+                .and_then(|()| offset(call, asked))
+                .map(|offset| keep.push((topic.name.to_string(), index, offset))),
+            (Ok(_), Ok(_)) => Err(ErrorCode::UnknownTopicOrPartition),
+            (Ok(_), Err(error)) | (Err(error), _) => Err(*error),
         };
         OffsetCommitResponsePartition {
             partition_index: index,

@@ -56,8 +56,18 @@ fn group(call: &Call, asked: OffsetFetchRequestGroup) -> OffsetFetchResponseGrou
         };
         topics.into_iter().map(asked).collect()
     });
-    let topics = find(call, &asked.group_id, topics, by_id);
-    OffsetFetchResponseGroup { group_id: asked.group_id, topics, error_code: 0 }
+    let (member, epoch) = (asked.member_id.as_ref(), asked.member_epoch);
+    match call.shared.groups.fetch(&asked.group_id, member, epoch) {
+        Ok(()) => {
+            let topics = find(call, &asked.group_id, topics, by_id);
+            OffsetFetchResponseGroup { group_id: asked.group_id, topics, error_code: 0 }
+        }
+        Err(error) => OffsetFetchResponseGroup {
+            group_id: asked.group_id,
+            error_code: error.code(),
+            ..Default::default()
+        },
+    }
 }
 
 struct Asked {

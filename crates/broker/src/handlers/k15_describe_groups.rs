@@ -47,7 +47,9 @@ fn living(group_id: Text, view: GroupView) -> DescribedGroup {
 
 /// A group without members has offsets, or is none.
 fn without_members(call: &Call, group_id: Text) -> DescribedGroup {
-    let known = !call.shared.offsets.fetch_all(&group_id).is_empty();
+    // Groups of the consumer protocol are described by ConsumerGroupDescribe only.
+    let is_consumer = call.shared.groups.is_known(&group_id);
+    let known = !is_consumer && !call.shared.offsets.fetch_all(&group_id).is_empty();
     let mut group = DescribedGroup {
         group_id,
         group_state: Text::from_static(if known { "Empty" } else { "Dead" }),

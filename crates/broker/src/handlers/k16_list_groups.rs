@@ -9,8 +9,9 @@ use tidemill_wire::list_groups::{ListGroupsRequest, ListGroupsResponse, ListedGr
 
 use crate::answer::Answer;
 use crate::context::Call;
+use crate::groups::types::Listed;
 
-/// The only type of group there is yet.
+/// The type of a group that has offsets and no members.
 const CLASSIC: &str = "classic";
 
 /// Lists what the filters let through.
@@ -18,25 +19,28 @@ pub(crate) async fn handle(call: &Call, request: ListGroupsRequest) -> Answer<Li
     let mut groups: BTreeMap<Text, ListedGroup> = BTreeMap::new();
     for group in call.shared.offsets.groups() {
         let id = Text::from(group.to_string());
-        groups.insert(id.clone(), listed(id, Text::from_static("consumer"), "Empty"));
+        let protocol_type = Text::from_static("consumer");
+        let line = Listed { protocol_type, state: "Empty", kind: CLASSIC };
+        groups.insert(id.clone(), listed(id, line));
     }
-    for (id, protocol_type, state) in call.shared.groups.list() {
-        groups.insert(id.clone(), listed(id, protocol_type, state));
+    for (id, line) in call.shared.groups.list() {
+        groups.insert(id.clone(), listed(id, line));
     }
     let passes = |filter: &[Text], value: &str| {
         filter.is_empty() || filter.iter().any(|wanted| wanted.eq_ignore_ascii_case(value))
     };
     groups.retain(|_, group| {
-        passes(&request.states_filter, &group.group_state) && passes(&request.types_filter, CLASSIC)
+        passes(&request.states_filter, &group.group_state)
+            && passes(&request.types_filter, &group.group_type)
     });
     Answer::Now(ListGroupsResponse { groups: groups.into_values().collect(), ..Default::default() })
 }
 
-fn listed(group_id: Text, protocol_type: Text, state: &'static str) -> ListedGroup {
+fn listed(group_id: Text, line: Listed) -> ListedGroup {
     ListedGroup {
         group_id,
-        protocol_type,
-        group_state: Text::from_static(state),
-        group_type: Text::from_static(CLASSIC),
+        protocol_type: line.protocol_type,
+        group_state: Text::from_static(line.state),
+        group_type: Text::from_static(line.kind),
     }
 }

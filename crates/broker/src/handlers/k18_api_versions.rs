@@ -4,14 +4,24 @@
 //! error 35 in version 0, which any client can read, so that it can ask again.
 
 use tidemill_wire::ErrorCode;
-use tidemill_wire::api_versions::{ApiVersion, ApiVersionsRequest, ApiVersionsResponse};
+use tidemill_wire::Text;
+use tidemill_wire::api_versions::{
+    ApiVersion, ApiVersionsRequest, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey,
+};
 
 use crate::answer::Answer;
 use crate::context::{Call, Row};
 
+/// The first version in which a feature's lowest level may be 0, which older clients take for an error (KIP-1022).
+const LEVEL_ZERO: i16 = 4;
+
 /// Tells the table.
 pub(crate) async fn handle(call: &Call, _: ApiVersionsRequest) -> Answer<ApiVersionsResponse> {
-    Answer::Now(tell(call.shared.table, ErrorCode::None))
+    let mut answer = tell(call.shared.table, ErrorCode::None);
+    if call.version < LEVEL_ZERO {
+        answer.supported_features.clear();
+    }
+    Answer::Now(answer)
 }
 
 /// Tells the table to a client that asked in a version that is too new.
@@ -19,15 +29,34 @@ pub(crate) fn too_new(table: &[Row]) -> ApiVersionsResponse {
     tell(table, ErrorCode::UnsupportedVersion)
 }
 
+/// Features that are switched on, with their levels: clients choose their protocols by them.
+const FEATURES: [(&str, i16); 1] = [("group.version", 1)];
+
+/// Features never change while the broker runs, so that they have one epoch is enough.
+const FEATURES_EPOCH: i64 = 0;
+
 fn tell(table: &[Row], error: ErrorCode) -> ApiVersionsResponse {
     let api_keys = table.iter().map(|row| ApiVersion {
         api_key: row.api as i16,
         min_version: row.told_from,
         max_version: row.newest,
     });
+    let supported = FEATURES.iter().map(|(name, level)| SupportedFeatureKey {
+        name: Text::from_static(name),
+        min_version: 0,
+        max_version: *level,
+    });
+    let finalized = FEATURES.iter().map(|(name, level)| FinalizedFeatureKey {
+        name: Text::from_static(name),
+        max_version_level: *level,
+        min_version_level: *level,
+    });
     ApiVersionsResponse {
         error_code: error.code(),
         api_keys: api_keys.collect(),
+        supported_features: supported.collect(),
+        finalized_features_epoch: FEATURES_EPOCH,
+        finalized_features: finalized.collect(),
         ..Default::default()
     }
 }

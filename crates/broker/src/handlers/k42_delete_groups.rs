@@ -29,14 +29,24 @@ pub(crate) async fn handle(
     }))
 }
 
+/// The group itself goes before its offsets in the log, so waiting for the offsets is enough.
 fn start(call: &Call, group: &Text) -> Result<AppendFuture, ErrorCode> {
-    if call.shared.groups.view(group).is_some_and(|view| !view.members.is_empty()) {
+    let groups = &call.shared.groups;
+    if group.is_empty() {
+        return Err(ErrorCode::InvalidGroupId);
+    }
+    if groups.has_members(group) {
         return Err(ErrorCode::NonEmptyGroup);
     }
-    if call.shared.offsets.fetch_all(group).is_empty() {
+    if !groups.is_known(group) && call.shared.offsets.fetch_all(group).is_empty() {
         return Err(ErrorCode::GroupIdNotFound);
     }
-    Ok(call.shared.offsets.delete_group(group))
+    let gone = groups.forget(group);
+    let offsets = call.shared.offsets.fetch_all(group);
+    Ok(match gone {
+        Some(gone) if offsets.is_empty() => gone,
+        _ => call.shared.offsets.delete_group(group),
+    })
 }
 
 async fn end(deleting: Result<AppendFuture, ErrorCode>) -> ErrorCode {

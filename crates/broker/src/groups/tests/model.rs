@@ -77,7 +77,7 @@ fn step(bench: &mut Bench, clients: &mut [Client], act: &Act) {
 /// Hands answers to the clients and checks what must hold for each.
 fn deliver(bench: &mut Bench, clients: &mut [Client], seen: &mut Seen) {
     for effect in std::mem::take(&mut bench.effects) {
-        let (Effect::Join(ticket, _) | Effect::Sync(ticket, _)) = &effect;
+        let (Effect::Join(ticket, _) | Effect::Sync(ticket, _)) = &effect else { continue };
         let Some(client) = clients.iter_mut().find(|client| client.waiting == Some(*ticket)) else {
             continue;
         };
@@ -109,7 +109,7 @@ fn deliver(bench: &mut Bench, clients: &mut [Client], seen: &mut Seen) {
                 let before = seen.assigned.insert(key, synced.assignment.clone());
                 assert!(before.is_none_or(|before| before == synced.assignment));
             }
-            Effect::Sync(_, Err(_)) => {}
+            Effect::Sync(_, Err(_)) | Effect::Keep(..) => {}
         }
     }
 }
