@@ -42,6 +42,15 @@ pub struct Entry {
     pub is_dir: bool,
 }
 
+/// What the volume under a folder holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// Its size in bytes.
+    pub total_bytes: u64,
+    /// What this process may still write, bytes.
+    pub usable_bytes: u64,
+}
+
 /// The door to the disk. All paths are used as given; all calls block.
 pub trait Disk: Send + Sync {
     /// Opens a file. [`OpenHow::Read`] of a missing file is [`io::ErrorKind::NotFound`].
@@ -82,6 +91,15 @@ pub trait Disk: Send + Sync {
     /// Takes the lock at `path` for this process, or says [`io::ErrorKind::WouldBlock`] if another holds it.
     /// It is given back when the value is dropped and when the process dies.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>>;
+
+    /// The size of the volume that holds `path`, and what is free of it.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::Unsupported`] where that is not known.
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        let _ = path;
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Reads a whole small file.
     ///

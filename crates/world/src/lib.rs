@@ -36,7 +36,7 @@ mod tests;
 use std::sync::Arc;
 
 pub use clock::{Clock, Moment, Sleep};
-pub use disk::{AlignedBuffer, BLOCK_BYTES, Disk, Entry, File, Lock, OpenHow};
+pub use disk::{AlignedBuffer, BLOCK_BYTES, Disk, Entry, File, Lock, OpenHow, Space};
 pub use random::Random;
 pub use threads::{Driver, DriverHandle, Step, Threads, Waiting, Wake};
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, OFlags, flock};
 
-use super::{BLOCK_BYTES, Disk, Entry, File, Lock, OpenHow};
+use super::{BLOCK_BYTES, Disk, Entry, File, Lock, OpenHow, Space};
 
 /// The machine's disk.
 #[derive(Debug)]
@@ -49,6 +49,14 @@ impl Disk for RealDisk {
 
     fn exists(&self, path: &Path) -> io::Result<bool> {
         path.try_exists()
+    }
+
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        let volume = rustix::fs::statvfs(path)?;
+        Ok(Space {
+            total_bytes: volume.f_blocks.saturating_mul(volume.f_frsize),
+            usable_bytes: volume.f_bavail.saturating_mul(volume.f_frsize),
+        })
     }
 
     fn rename(&self, source: &Path, target: &Path) -> io::Result<()> {

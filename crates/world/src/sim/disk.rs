@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::names::{Inode, Names};
-use crate::disk::{BLOCK_BYTES, Disk, Entry, File, Lock, OpenHow};
+use crate::disk::{BLOCK_BYTES, Disk, Entry, File, Lock, OpenHow, Space};
 use crate::random::SeededRandom;
 
 /// The piece that is written whole or not at all.
@@ -291,6 +291,13 @@ impl Disk for SimDisk {
         let mut entries: Vec<Entry> = folders.chain(files).collect();
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(entries)
+    }
+
+    fn space(&self, _: &Path) -> io::Result<Space> {
+        let state = self.state();
+        state.alive()?;
+        let usable_bytes = state.bytes_max.saturating_sub(state.used());
+        Ok(Space { total_bytes: state.bytes_max, usable_bytes })
     }
 
     fn exists(&self, path: &Path) -> io::Result<bool> {

@@ -88,6 +88,8 @@ fn a_full_disk_says_so_and_recovers() {
     assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
     simulation.disk().set_capacity(100);
     file.write_at(b"5678", 4).unwrap();
+    let space = simulation.world().disk().space(Path::new("d")).unwrap();
+    assert_eq!((space.total_bytes, space.usable_bytes), (100, 92));
     assert_eq!(simulation.disk().bytes(Path::new("d/a")), b"12345678");
 }
 
