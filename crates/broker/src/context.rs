@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex};
 
 use tidemill_commitlog::Log;
 use tidemill_commitlog::offsets::GroupOffsets;
-use tidemill_wire::{ApiKey, Reader, Text};
+use tidemill_wire::{ApiKey, ErrorCode, Reader, Text};
 use tidemill_world::{Moment, World};
 
+use crate::admin::Admin;
 use crate::answer::{Later, Reply, RequestError};
 use crate::config::BrokerConfig;
 use crate::fetch_session::FetchSessions;
@@ -19,6 +20,7 @@ pub(crate) struct Shared {
     pub(crate) log: Log,
     pub(crate) world: World,
     pub(crate) config: BrokerConfig,
+    pub(crate) admin: Admin,
     pub(crate) groups: Arc<Groups>,
     pub(crate) offsets: GroupOffsets,
     // A std mutex: held for a look-up, never across an await.
@@ -82,6 +84,19 @@ pub(crate) struct Call {
 }
 
 impl Call {
+    /// Does work that may wait for the disk on a thread that may wait.
+    ///
+    /// # Errors
+    /// The work panicked, which is a fault of ours.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Shared) -> T + Send + 'static,
+    ) -> Result<T, ErrorCode> {
+        let shared = Arc::clone(&self.shared);
+        let done = tokio::task::spawn_blocking(move || work(&shared)).await;
+        done.map_err(|_| ErrorCode::UnknownServerError)
+    }
+
     /// The host and port by which this client finds this broker.
     pub(crate) fn address(&self) -> (Text, i32) {
         match &self.shared.config.advertised {

@@ -110,7 +110,7 @@ pub(crate) static TABLE: &[Row] = &[
         2 - 7,
         tidemill_wire::create_topics::CreateTopicsRequest,
         k19_create_topics,
-        "a replication factor above 1 is taken and logged: there is one copy"
+        "a replication factor above 1 is taken, answered as 1 and logged, because there is one copy; `tidemill.replication.strict` refuses it as Kafka does"
     ),
     row!(
         DeleteTopics,
@@ -145,7 +145,35 @@ pub(crate) static TABLE: &[Row] = &[
         1 - 4,
         tidemill_wire::describe_configs::DescribeConfigsRequest,
         k32_describe_configs,
-        "settings that have no meaning here are not told; none can be changed yet"
+        "topics, broker, groups and the root logger, with sources, synonyms, types and words; see [configuration](configuration.md)"
+    ),
+    row!(
+        AlterConfigs,
+        0 - 2,
+        tidemill_wire::alter_configs::AlterConfigsRequest,
+        k33_alter_configs,
+        "topics and broker"
+    ),
+    row!(
+        AlterReplicaLogDirs,
+        1 - 2,
+        tidemill_wire::alter_replica_log_dirs::AlterReplicaLogDirsRequest,
+        k34_alter_replica_log_dirs,
+        "there is one folder, and every partition is in it"
+    ),
+    row!(
+        DescribeLogDirs,
+        1 - 5,
+        tidemill_wire::describe_log_dirs::DescribeLogDirsRequest,
+        k35_describe_log_dirs,
+        ""
+    ),
+    row!(
+        CreatePartitions,
+        0 - 3,
+        tidemill_wire::create_partitions::CreatePartitionsRequest,
+        k37_create_partitions,
+        ""
     ),
     row!(
         DeleteGroups,
@@ -155,11 +183,67 @@ pub(crate) static TABLE: &[Row] = &[
         ""
     ),
     row!(
+        ElectLeaders,
+        0 - 2,
+        tidemill_wire::elect_leaders::ElectLeadersRequest,
+        k43_elect_leaders,
+        "no election is ever needed"
+    ),
+    row!(
+        IncrementalAlterConfigs,
+        0 - 1,
+        tidemill_wire::incremental_alter_configs::IncrementalAlterConfigsRequest,
+        k44_incremental_alter_configs,
+        "topics, broker and groups; loggers are set when the program starts"
+    ),
+    row!(
+        AlterPartitionReassignments,
+        0 - 1,
+        tidemill_wire::alter_partition_reassignments::AlterPartitionReassignmentsRequest,
+        k45_alter_partition_reassignments,
+        "there is one broker: only the assignment that holds is possible"
+    ),
+    row!(
+        ListPartitionReassignments,
+        0 - 0,
+        tidemill_wire::list_partition_reassignments::ListPartitionReassignmentsRequest,
+        k46_list_partition_reassignments,
+        "always empty"
+    ),
+    row!(
         OffsetDelete,
         0 - 0,
         tidemill_wire::offset_delete::OffsetDeleteRequest,
         k47_offset_delete,
         ""
+    ),
+    row!(
+        DescribeClientQuotas,
+        0 - 1,
+        tidemill_wire::describe_client_quotas::DescribeClientQuotasRequest,
+        k48_describe_client_quotas,
+        ""
+    ),
+    row!(
+        AlterClientQuotas,
+        0 - 1,
+        tidemill_wire::alter_client_quotas::AlterClientQuotasRequest,
+        k49_alter_client_quotas,
+        "kept and told; none is enforced yet"
+    ),
+    row!(
+        DescribeQuorum,
+        0 - 2,
+        tidemill_wire::describe_quorum::DescribeQuorumRequest,
+        k55_describe_quorum,
+        "a quorum of one, without a metadata log"
+    ),
+    row!(
+        UpdateFeatures,
+        0 - 2,
+        tidemill_wire::update_features::UpdateFeaturesRequest,
+        k57_update_features,
+        "levels are those this version serves; another one is refused"
     ),
     row!(
         DescribeCluster,
@@ -180,6 +264,20 @@ pub(crate) static TABLE: &[Row] = &[
         0 - 1,
         tidemill_wire::consumer_group_describe::ConsumerGroupDescribeRequest,
         k69_consumer_group_describe,
+        ""
+    ),
+    row!(
+        ListConfigResources,
+        0 - 1,
+        tidemill_wire::list_config_resources::ListConfigResourcesRequest,
+        k74_list_config_resources,
+        "there are no client metrics"
+    ),
+    row!(
+        DescribeTopicPartitions,
+        0 - 0,
+        tidemill_wire::describe_topic_partitions::DescribeTopicPartitionsRequest,
+        k75_describe_topic_partitions,
         ""
     ),
 ];
@@ -215,7 +313,7 @@ What the broker serves, written from its dispatch table. Apache Kafka 4.3 is the
 answered as Kafka answers it.
 
 Idempotent producers, the default of Kafka's clients, are served: a batch that is sent again is kept once, also over a
-crash. There are no transactions, no SASL and no TLS yet.
+crash. There are no transactions, no compaction, no SASL and no TLS yet.
 
 | API | key | versions | |
 |---|---|---|---|

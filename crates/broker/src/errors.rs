@@ -2,7 +2,7 @@
 
 use tidemill_commitlog::batch::BatchError;
 use tidemill_commitlog::{AppendError, ReadError, TopicError};
-use tidemill_wire::ErrorCode;
+use tidemill_wire::{ErrorCode, Text};
 
 /// The code for a refused append.
 pub(crate) fn append(error: &AppendError) -> ErrorCode {
@@ -61,5 +61,39 @@ pub(crate) fn topic(error: &TopicError) -> ErrorCode {
         TopicError::Stray { .. } | TopicError::Io { .. } => ErrorCode::KafkaStorageError,
         TopicError::Closed => ErrorCode::NotController,
         _ => ErrorCode::UnknownServerError,
+    }
+}
+
+/// Why something was not done, as the client is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) error: ErrorCode,
+    pub(crate) message: Text,
+}
+
+impl Failure {
+    /// With words of its own.
+    pub(crate) fn new(error: ErrorCode, message: impl Into<Text>) -> Self {
+        Self { error, message: message.into() }
+    }
+}
+
+impl From<ErrorCode> for Failure {
+    fn from(error: ErrorCode) -> Self {
+        Self { error, message: Text::from_static(error.message()) }
+    }
+}
+
+impl From<TopicError> for Failure {
+    fn from(error: TopicError) -> Self {
+        Self { error: topic(&error), message: Text::from(error.to_string()) }
+    }
+}
+
+/// Error code and message of an answer.
+pub(crate) fn told<T>(result: Result<T, Failure>) -> (i16, Option<Text>) {
+    match result {
+        Ok(_) => (ErrorCode::None.code(), None),
+        Err(failure) => (failure.error.code(), Some(failure.message)),
     }
 }

@@ -12,7 +12,8 @@
 //!
 //! `server` accepts, `connection` turns a socket into frames and back, `dispatch` is the table of what is
 //! served, `handlers` has one file per API named by its key, `errors` is the only place that turns
-//! the log's errors into Kafka's. `groups` and `fetch_session` are plain state machines.
+//! the log's errors into Kafka's. `settings` knows Kafka's names of what can be set, `admin` what was changed and what
+//! holds. `groups` and `fetch_session` are plain state machines.
 //!
 //! # The story
 //!
@@ -20,12 +21,14 @@
 //! handler does at once what must keep the order (a produce is queued to the log) and returns the rest as
 //! a future; a second loop of the connection awaits those in order and writes the answers.
 
+mod admin;
 mod answer;
 mod config;
 mod connection;
 mod context;
 mod dispatch;
 mod errors;
+mod features;
 mod fetch_session;
 mod frames;
 #[cfg(fuzzing)]
@@ -33,8 +36,9 @@ mod frames;
 pub mod fuzz;
 mod groups;
 mod handlers;
+mod names;
 mod server;
-mod topic_settings;
+pub mod settings;
 mod topics;
 
 pub use config::{Advertised, BrokerConfig};

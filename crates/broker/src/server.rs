@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, Id, JoinError, JoinHandle, JoinSet};
 
+use crate::admin::Admin;
 use crate::config::BrokerConfig;
 use crate::connection;
 use crate::context::{Client, Row, Shared};
@@ -40,6 +42,14 @@ pub enum StartError {
     /// The groups' offsets cannot be read from the log.
     #[error("cannot open the offsets of consumer groups: {0}")]
     Offsets(String),
+    /// What was changed while the broker ran before cannot be read.
+    #[error("cannot read the settings in {path}: {source}", path = path.display())]
+    Settings {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
 }
 
 /// A running broker. Dropping it ends it like [`shutdown`](Broker::shutdown), without waiting.
@@ -115,6 +125,16 @@ async fn share(
         Ok(Err(error)) => return Err(StartError::Offsets(error.to_string())),
         Err(error) => return Err(StartError::Offsets(error.to_string())),
     };
+    let (opening, settings) = (log.clone(), config.clone());
+    let admin = tokio::task::spawn_blocking(move || Admin::open(&opening, &settings)).await;
+    let admin = match admin {
+        Ok(Ok(admin)) => admin,
+        Ok(Err((path, source))) => return Err(StartError::Settings { path, source }),
+        Err(error) => {
+            let (path, source) = (log.dir().to_owned(), io::Error::other(error));
+            return Err(StartError::Settings { path, source });
+        }
+    };
     let cluster_id = match &config.cluster_id {
         Some(id) => Text::from(id.as_str()),
         None => {
@@ -124,6 +144,7 @@ async fn share(
     Ok(Arc::new(Shared {
         groups: Groups::open(world.clone(), config.groups, log.clone(), offsets.clone()),
         sessions: Mutex::new(FetchSessions::new(config.fetch_sessions_max)),
+        admin,
         offsets,
         log,
         world,
@@ -138,6 +159,8 @@ struct Open {
     shared: Arc<Shared>,
     tasks: JoinSet<()>,
     clients: HashMap<Id, (Arc<Client>, AbortHandle)>,
+    /// How many of them come from one address.
+    by_address: HashMap<IpAddr, usize>,
 }
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot::Receiver<()>) {
@@ -145,7 +168,8 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot
     // A connection may be idle for a quarter longer than was set; looking more often costs more.
     let look_every = (shared.config.connection_idle_max / 4).max(Duration::from_millis(10));
     let mut look = clock.sleep(look_every);
-    let mut open = Open { shared, tasks: JoinSet::new(), clients: HashMap::new() };
+    let mut open =
+        Open { shared, tasks: JoinSet::new(), clients: HashMap::new(), by_address: HashMap::new() };
     loop {
         tokio::select! {
             _ = &mut stopped => break,
@@ -168,9 +192,8 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot
 
 impl Open {
     fn add(&mut self, socket: TcpStream, peer: SocketAddr) {
-        let limit = self.shared.config.connections_max;
-        if self.clients.len() >= limit {
-            tracing::warn!(%peer, limit, "connection refused: connections_max is reached");
+        if let Some((limit, which)) = self.is_full(peer.ip().to_canonical()) {
+            tracing::warn!(%peer, limit, "connection refused: {which} is reached");
             return;
         }
         let reached = match socket.set_nodelay(true).and_then(|()| socket.local_addr()) {
@@ -183,7 +206,20 @@ impl Open {
         let client = Arc::new(Client::new(peer, reached, self.shared.world.clock().now()));
         let serving = serve(socket, Arc::clone(&self.shared), Arc::clone(&client));
         let handle = self.tasks.spawn(serving);
+        *self.by_address.entry(peer.ip().to_canonical()).or_default() += 1;
         self.clients.insert(handle.id(), (client, handle));
+    }
+
+    /// The limit that one more connection of this address would pass.
+    fn is_full(&self, address: IpAddr) -> Option<(usize, &'static str)> {
+        let live = self.shared.admin.live();
+        if self.clients.len() >= live.connections_max {
+            return Some((live.connections_max, "max.connections"));
+        }
+        let own = live.connections_per_address.get(&address).copied();
+        let limit = own.unwrap_or(live.connections_per_address_max);
+        let open = self.by_address.get(&address).copied().unwrap_or(0);
+        (open >= limit).then_some((limit, "max.connections.per.ip"))
     }
 
     fn forget(&mut self, ended: Result<(Id, ()), JoinError>) {
@@ -191,9 +227,15 @@ impl Open {
             Ok((id, ())) => (id, false),
             Err(error) => (error.id(), error.is_panic()),
         };
-        let client = self.clients.remove(&id);
-        if let (true, Some((client, _))) = (panicked, client) {
-            let peer = client.peer;
+        let Some((client, _)) = self.clients.remove(&id) else { return };
+        let peer = client.peer;
+        let address = peer.ip().to_canonical();
+        let left = self.by_address.get(&address).copied().unwrap_or(0).saturating_sub(1);
+        match left {
+            0 => drop(self.by_address.remove(&address)),
+            left => drop(self.by_address.insert(address, left)),
+        }
+        if panicked {
             tracing::error!(%peer, "a handler panicked; its connection was closed, the others go on");
         }
     }

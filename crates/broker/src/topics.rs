@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use tidemill_commitlog::offsets::OFFSETS_TOPIC;
 use tidemill_commitlog::{TopicConfig, TopicError, TopicId, TopicInfo};
-use tidemill_wire::{ErrorCode, Text, Uuid};
+use tidemill_wire::{ErrorCode, Uuid};
 
 use crate::context::Shared;
+use crate::errors::Failure;
+use crate::names;
 
 /// Whether the broker owns the topic. Clients may read such a topic; only the broker writes it.
 pub(crate) fn is_internal(name: &str) -> bool {
@@ -32,7 +34,7 @@ impl Shared {
         self: &Arc<Self>,
         name: &str,
         config: TopicConfig,
-    ) -> Result<TopicInfo, TopicFailure> {
+    ) -> Result<TopicInfo, Failure> {
         let (log, name) = (self.log.clone(), name.to_owned());
         blocking(move || log.ensure_topic(&name, config)).await
     }
@@ -42,69 +44,52 @@ impl Shared {
         self: &Arc<Self>,
         name: &str,
         config: TopicConfig,
-    ) -> Result<TopicInfo, TopicFailure> {
+    ) -> Result<TopicInfo, Failure> {
         let (log, name) = (self.log.clone(), name.to_owned());
         blocking(move || log.create_topic(&name, config)).await
     }
 
     /// Deletes a topic.
-    pub(crate) async fn delete_topic(self: &Arc<Self>, name: &str) -> Result<(), TopicFailure> {
+    pub(crate) async fn delete_topic(self: &Arc<Self>, name: &str) -> Result<(), Failure> {
         let (log, name) = (self.log.clone(), name.to_owned());
         blocking(move || log.delete_topic(&name)).await
     }
 
     /// Settings of a topic whose creator says nothing.
-    pub(crate) fn default_topic(&self) -> TopicConfig {
-        TopicConfig { partitions: self.config.num_partitions, ..TopicConfig::default() }
+    ///
+    /// # Errors
+    /// The broker's own settings contradict each other.
+    pub(crate) fn default_topic(&self) -> Result<TopicConfig, Failure> {
+        self.admin.new_topic(self.config.num_partitions, std::iter::empty())
     }
-}
 
-/// Why a topic was not changed, as the client is told.
-#[derive(Clone, Debug)]
-pub(crate) struct TopicFailure {
-    pub(crate) error: ErrorCode,
-    pub(crate) message: Text,
-}
-
-impl From<TopicError> for TopicFailure {
-    fn from(error: TopicError) -> Self {
-        Self { error: crate::errors::topic(&error), message: Text::from(error.to_string()) }
+    /// Whether another topic's name is the same but for `.` and `_`, which programs take for one.
+    pub(crate) fn check_collision(&self, name: &str) -> Result<(), Failure> {
+        if !name.contains(['.', '_']) {
+            return Ok(());
+        }
+        let topics = self.log.topics();
+        let Some(other) = topics.iter().find(|other| names::collide(&other.name, name)) else {
+            return Ok(());
+        };
+        let why = format!("Topic '{name}' collides with existing topic: {}", other.name);
+        Err(Failure::new(ErrorCode::InvalidTopicException, why))
     }
 }
 
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, TopicError> + Send + 'static,
-) -> Result<T, TopicFailure> {
+) -> Result<T, Failure> {
     match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result.map_err(TopicFailure::from),
-        Err(_) => Err(TopicFailure {
-            error: ErrorCode::UnknownServerError,
-            message: Text::from_static("the change of the topic did not end; see the server's log"),
-        }),
+        Ok(result) => result.map_err(Failure::from),
+        Err(_) => Err(Failure::new(
+            ErrorCode::UnknownServerError,
+            "the change of the topic did not end; see the server's log",
+        )),
     }
 }
 
 /// The id of a topic as it goes over the wire.
 pub(crate) fn wire_id(topic: &TopicInfo) -> Uuid {
     Uuid(topic.id.0)
-}
-
-/// The longest topic name, as in Kafka.
-const NAME_BYTES_MAX: usize = 249;
-
-/// Kafka's rule for topic names, for a topic that is only checked and not made.
-///
-/// # Errors
-/// The rule that is broken.
-pub(crate) fn check_name(name: &str) -> Result<(), &'static str> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    match name {
-        "" => Err("the topic name is empty"),
-        "." | ".." => Err("the topic name may not be . or .."),
-        _ if name.len() > NAME_BYTES_MAX => Err("the topic name is longer than 249 characters"),
-        _ if !name.bytes().all(allowed) => {
-            Err("a topic name has only ASCII letters, digits, '.', '_' and '-'")
-        }
-        _ => Ok(()),
-    }
 }

@@ -94,8 +94,22 @@ fn every_version_of_every_api_is_answered() {
         init_producer_id InitProducerIdRequest 0..=5;
         offset_for_leader_epoch OffsetForLeaderEpochRequest 2..=4;
         describe_configs DescribeConfigsRequest 1..=4;
+        alter_configs AlterConfigsRequest 0..=2;
+        alter_replica_log_dirs AlterReplicaLogDirsRequest 1..=2;
+        describe_log_dirs DescribeLogDirsRequest 1..=5;
+        create_partitions CreatePartitionsRequest 0..=3;
         delete_groups DeleteGroupsRequest 0..=2;
+        elect_leaders ElectLeadersRequest 0..=2;
+        incremental_alter_configs IncrementalAlterConfigsRequest 0..=1;
+        alter_partition_reassignments AlterPartitionReassignmentsRequest 0..=1;
+        list_partition_reassignments ListPartitionReassignmentsRequest 0..=0;
+        describe_client_quotas DescribeClientQuotasRequest 0..=1;
+        alter_client_quotas AlterClientQuotasRequest 0..=1;
+        describe_quorum DescribeQuorumRequest 0..=2;
+        update_features UpdateFeaturesRequest 0..=2;
         describe_cluster DescribeClusterRequest 0..=2;
+        list_config_resources ListConfigResourcesRequest 0..=1;
+        describe_topic_partitions DescribeTopicPartitionsRequest 0..=0;
     }
     // The oldest versions of these two do not know null, which is their default.
     let request = MetadataRequest { topics: Some(vec![]), ..Default::default() };

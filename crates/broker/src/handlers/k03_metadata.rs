@@ -11,9 +11,11 @@ use tidemill_wire::metadata::{
 };
 use tidemill_wire::{ErrorCode, Text};
 
+use super::resources::{CLUSTER_RIGHTS, TOPIC_RIGHTS};
 use crate::answer::Answer;
 use crate::context::Call;
-use crate::topics;
+use crate::errors::Failure;
+use crate::{names, topics};
 
 /// Tells what there is.
 pub(crate) async fn handle(call: &Call, request: MetadataRequest) -> Answer<MetadataResponse> {
@@ -36,6 +38,13 @@ pub(crate) async fn handle(call: &Call, request: MetadataRequest) -> Answer<Meta
             let all = call.shared.log.topics();
             response.topics = all.iter().map(|topic| describe(call, topic)).collect();
         }
+    }
+    if request.include_cluster_authorized_operations {
+        response.cluster_authorized_operations = CLUSTER_RIGHTS;
+    }
+    if request.include_topic_authorized_operations {
+        let there = response.topics.iter_mut().filter(|topic| topic.error_code == 0);
+        there.for_each(|topic| topic.topic_authorized_operations = TOPIC_RIGHTS);
     }
     Answer::Now(response)
 }
@@ -60,16 +69,24 @@ async fn one(call: &Call, asked: MetadataRequestTopic, may_create: bool) -> Meta
     if let Some(topic) = call.shared.log.topic(&name) {
         return describe(call, &topic);
     }
-    if !may_create || !call.shared.config.auto_create_topics {
+    if let Err(failure) = names::check(&name) {
+        return missing(failure.error, name);
+    }
+    if !may_create || !call.shared.config.auto_create_topics || topics::is_internal(&name) {
         return missing(ErrorCode::UnknownTopicOrPartition, name);
     }
-    match call.shared.ensure_topic(&name, call.shared.default_topic()).await {
+    match create(call, &name).await {
         Ok(topic) => {
             tracing::info!(topic = %name, "topic made because a client asked for it");
             describe(call, &topic)
         }
         Err(failure) => missing(failure.error, name),
     }
+}
+
+async fn create(call: &Call, name: &str) -> Result<TopicInfo, Failure> {
+    call.shared.check_collision(name)?;
+    call.shared.ensure_topic(name, call.shared.default_topic()?).await
 }
 
 fn describe(call: &Call, topic: &TopicInfo) -> MetadataResponseTopic {

@@ -3,17 +3,19 @@
 //! Version 3 is flexible, but its response header never is (KIP-511). A version that is too new is answered with
 //! error 35 in version 0, which any client can read, so that it can ask again.
 
-use tidemill_wire::ErrorCode;
-use tidemill_wire::Text;
 use tidemill_wire::api_versions::{
     ApiVersion, ApiVersionsRequest, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey,
 };
+use tidemill_wire::{ErrorCode, Text};
 
 use crate::answer::Answer;
 use crate::context::{Call, Row};
+use crate::features::FEATURES;
 
 /// The first version in which a feature's lowest level may be 0, which older clients take for an error (KIP-1022).
 const LEVEL_ZERO: i16 = 4;
+/// Features never change while the broker runs, so that one epoch is enough.
+const FEATURES_EPOCH: i64 = 0;
 
 /// Tells the table.
 pub(crate) async fn handle(call: &Call, _: ApiVersionsRequest) -> Answer<ApiVersionsResponse> {
@@ -28,12 +30,6 @@ pub(crate) async fn handle(call: &Call, _: ApiVersionsRequest) -> Answer<ApiVers
 pub(crate) fn too_new(table: &[Row]) -> ApiVersionsResponse {
     tell(table, ErrorCode::UnsupportedVersion)
 }
-
-/// Features that are switched on, with their levels: clients choose their protocols by them.
-const FEATURES: [(&str, i16); 1] = [("group.version", 1)];
-
-/// Features never change while the broker runs, so that they have one epoch is enough.
-const FEATURES_EPOCH: i64 = 0;
 
 fn tell(table: &[Row], error: ErrorCode) -> ApiVersionsResponse {
     let api_keys = table.iter().map(|row| ApiVersion {

@@ -1,7 +1,8 @@
 //! CreateTopics (key 19): new topics, with the settings Kafka's clients know.
 //!
 //! Version 5 answers with the settings and is flexible, 7 answers with the id. A replication factor above one is
-//! taken, because scripts written for a cluster should run, and logged, because there is one copy.
+//! taken, because a program written for three brokers should run, answered as 1, and logged, because there is one
+//! copy; `tidemill.replication.strict` makes it Kafka's error instead.
 
 use std::collections::BTreeMap;
 
@@ -12,15 +13,16 @@ use tidemill_wire::create_topics::{
 };
 use tidemill_wire::{ErrorCode, Text};
 
+use super::resources;
 use crate::answer::Answer;
 use crate::context::Call;
-use crate::topic_settings;
-use crate::topics::{self, TopicFailure};
+use crate::errors::Failure;
+use crate::{names, topics};
 
 /// "The broker's default", for partitions and replicas (KIP-464).
 const DEFAULT: i32 = -1;
-/// Where a setting comes from: the topic itself.
-const FROM_TOPIC: i8 = 1;
+/// The log of Kafka's controllers, whose name stays free.
+const METADATA: &str = "__cluster_metadata";
 
 /// Makes each topic.
 pub(crate) async fn handle(
@@ -33,15 +35,14 @@ pub(crate) async fn handle(
     }
     let mut response = CreateTopicsResponse::default();
     for topic in request.topics {
-        let name = topic.name.clone();
-        let result = match times.get(&name) {
-            Some(1) => create(call, topic, request.validate_only).await,
-            _ => Err(failure(ErrorCode::InvalidRequest, "the topic is named twice")),
+        let result = match times.get(&topic.name) {
+            Some(1) => create(call, &topic, request.validate_only).await,
+            _ => Err(Failure::new(ErrorCode::InvalidRequest, "Duplicate topic name.")),
         };
         response.topics.push(match result {
-            Ok(made) => told(name, &made),
+            Ok(made) => told(call, topic.name, &made),
             Err(failure) => CreatableTopicResult {
-                name,
+                name: topic.name,
                 error_code: failure.error.code(),
                 error_message: Some(failure.message),
                 ..Default::default()
@@ -53,83 +54,112 @@ pub(crate) async fn handle(
 
 async fn create(
     call: &Call,
-    topic: CreatableTopic,
+    topic: &CreatableTopic,
     validate_only: bool,
-) -> Result<TopicInfo, TopicFailure> {
-    let config = config(call, &topic)?;
-    if topics::is_internal(&topic.name) {
-        return Err(failure(ErrorCode::InvalidTopicException, "the broker owns this topic"));
+) -> Result<TopicInfo, Failure> {
+    check_name(call, &topic.name)?;
+    let config = config(call, topic)?;
+    if topic.replication_factor > 1 {
+        tracing::warn!(
+            topic = %topic.name, factor = topic.replication_factor,
+            "there is one copy, whatever the replication factor says"
+        );
     }
     if !validate_only {
         return call.shared.create_topic(&topic.name, config).await;
     }
-    if call.shared.log.topic(&topic.name).is_some() {
-        let error = ErrorCode::TopicAlreadyExists;
-        return Err(failure(error, error.message()));
-    }
-    topics::check_name(&topic.name)
-        .map_err(|why| failure(ErrorCode::InvalidTopicException, why))?;
+    config.check()?;
     Ok(TopicInfo { name: topic.name.as_str().into(), id: TopicId([0; 16]), config })
 }
 
-fn config(call: &Call, topic: &CreatableTopic) -> Result<TopicConfig, TopicFailure> {
-    let mut config = call.shared.default_topic();
-    config.partitions = partitions(call, topic)?;
-    match topic.replication_factor {
-        -1 | 1 => {}
-        factor if factor > 1 => tracing::warn!(
-            topic = %topic.name, factor, "there is one copy, whatever the replication factor says"
-        ),
-        _ => {
-            let why = "the replication factor must be 1 or more, or -1 for the default";
-            return Err(failure(ErrorCode::InvalidReplicationFactor, why));
-        }
+fn check_name(call: &Call, name: &Text) -> Result<(), Failure> {
+    if **name == *METADATA {
+        let why = format!("Creation of internal topic {METADATA} is prohibited.");
+        return Err(Failure::new(ErrorCode::InvalidRequest, why));
     }
-    for setting in &topic.configs {
-        let Some(value) = &setting.value else { continue };
-        match topic_settings::apply(&mut config, &setting.name, value) {
-            Ok(true) => {}
-            Ok(false) => tracing::warn!(
-                topic = %topic.name, setting = %setting.name, "this setting has no meaning here"
-            ),
-            Err(why) => return Err(failure(ErrorCode::InvalidConfig, &why)),
-        }
+    names::check(name)?;
+    if call.shared.log.topic(name).is_some() {
+        let why = format!("Topic '{name}' already exists.");
+        return Err(Failure::new(ErrorCode::TopicAlreadyExists, why));
     }
-    Ok(config)
+    if topics::is_internal(name) {
+        return Err(Failure::new(ErrorCode::InvalidTopicException, "the broker owns this topic"));
+    }
+    call.shared.check_collision(name)
 }
 
-fn partitions(call: &Call, topic: &CreatableTopic) -> Result<i32, TopicFailure> {
+fn config(call: &Call, topic: &CreatableTopic) -> Result<TopicConfig, Failure> {
+    if let Some(setting) = topic.configs.iter().find(|setting| setting.value.is_none()) {
+        let why = format!("Null value not supported for topic configs: {}", setting.name);
+        return Err(Failure::new(ErrorCode::InvalidConfig, why));
+    }
+    let own = topic.configs.iter().map(|setting| {
+        let value = setting.value.as_ref().map(Text::as_str).unwrap_or_default();
+        (setting.name.as_str(), value)
+    });
+    // Settings before partitions, as Kafka looks at them.
+    let config = call.shared.admin.new_topic(1, own)?;
+    check_factor(call, topic)?;
+    Ok(TopicConfig { partitions: partitions(call, topic)?, ..config })
+}
+
+fn check_factor(call: &Call, topic: &CreatableTopic) -> Result<(), Failure> {
+    let factor = topic.replication_factor;
+    let refuse = |why: String| Err(Failure::new(ErrorCode::InvalidReplicationFactor, why));
+    match factor {
+        i16::MIN..=-2 | 0 => refuse(
+            "Replication factor must be larger than 0, or -1 to use the default value.".to_owned(),
+        ),
+        2.. if call.shared.config.replication_factor_strict => refuse(format!(
+            "Unable to replicate the partition {factor} time(s): The target replication factor of {factor} cannot be \
+             reached because only 1 broker(s) are registered or some brokers have all their log directories cordoned."
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn partitions(call: &Call, topic: &CreatableTopic) -> Result<i32, Failure> {
+    let refuse = |error, why: &'static str| Err(Failure::new(error, why));
     if topic.assignments.is_empty() {
         return match topic.num_partitions {
             DEFAULT => Ok(call.shared.config.num_partitions),
             count if count > 0 => Ok(count),
-            _ => {
-                let why = "there must be at least one partition, or -1 for the default";
-                Err(failure(ErrorCode::InvalidPartitions, why))
-            }
+            _ => refuse(
+                ErrorCode::InvalidPartitions,
+                "Number of partitions was set to an invalid non-positive value.",
+            ),
         };
+    }
+    if topic.replication_factor != -1 {
+        let why = "A manual partition assignment was specified, but replication factor was not set to -1.";
+        return refuse(ErrorCode::InvalidRequest, why);
+    }
+    if topic.num_partitions != DEFAULT {
+        let why =
+            "A manual partition assignment was specified, but numPartitions was not set to -1.";
+        return refuse(ErrorCode::InvalidRequest, why);
+    }
+    for assignment in &topic.assignments {
+        resources::check_replicas(&assignment.broker_ids, call.shared.config.node_id)?;
     }
     let mut placed: Vec<i32> =
         topic.assignments.iter().map(|assignment| assignment.partition_index).collect();
     placed.sort_unstable();
     if placed.iter().zip(0..).any(|(index, expected)| *index != expected) {
-        let why = "partitions placed by hand must be numbered from 0 without gaps";
-        return Err(failure(ErrorCode::InvalidReplicaAssignment, why));
+        let why = "partitions should be a consecutive 0-based integer sequence";
+        return refuse(ErrorCode::InvalidReplicaAssignment, why);
     }
-    i32::try_from(placed.len()).map_err(|_| failure(ErrorCode::InvalidPartitions, "too many"))
+    i32::try_from(placed.len()).or_else(|_| refuse(ErrorCode::InvalidPartitions, "too many"))
 }
 
-fn failure(error: ErrorCode, message: &str) -> TopicFailure {
-    TopicFailure { error, message: Text::from(message) }
-}
-
-fn told(name: Text, made: &TopicInfo) -> CreatableTopicResult {
-    let settings = topic_settings::describe(&made.config).into_iter();
-    let configs = settings.map(|(name, value)| CreatableTopicConfigs {
-        name: Text::from_static(name),
-        value: Some(Text::from(value)),
-        config_source: FROM_TOPIC,
-        ..Default::default()
+fn told(call: &Call, name: Text, made: &TopicInfo) -> CreatableTopicResult {
+    let settings = call.shared.admin.describe_config(&made.config).into_iter();
+    let configs = settings.map(|described| CreatableTopicConfigs {
+        name: Text::from(described.name),
+        value: described.value.map(Text::from),
+        read_only: described.read_only,
+        config_source: described.source as i8,
+        is_sensitive: described.sensitive,
     });
     CreatableTopicResult {
         name,

@@ -2,6 +2,9 @@
 //!
 //! Version 4 is flexible, 5 says why not, 6 takes ids.
 
+use std::collections::BTreeMap;
+
+use tidemill_commitlog::TopicInfo;
 use tidemill_wire::delete_topics::{
     DeletableTopicResult, DeleteTopicState, DeleteTopicsRequest, DeleteTopicsResponse,
 };
@@ -9,10 +12,14 @@ use tidemill_wire::{ErrorCode, Text, Uuid};
 
 use crate::answer::Answer;
 use crate::context::Call;
-use crate::topics::{self, TopicFailure};
+use crate::errors::{self, Failure};
+use crate::topics;
 
 /// The first version that takes ids.
 const BY_ID: i16 = 6;
+
+/// The first version whose clients know that topics may not be deleted.
+const DISABLED: i16 = 3;
 
 /// Deletes each topic.
 pub(crate) async fn handle(
@@ -24,38 +31,53 @@ pub(crate) async fn handle(
         true => request.topics,
         false => request.topic_names.into_iter().map(named).collect(),
     };
+    let mut times: BTreeMap<(Option<Text>, Uuid), usize> = BTreeMap::new();
+    for topic in &topics {
+        *times.entry((topic.name.clone(), topic.topic_id)).or_default() += 1;
+    }
     let mut response = DeleteTopicsResponse::default();
     for topic in topics {
-        response.responses.push(one(call, topic).await);
+        let once = times.get(&(topic.name.clone(), topic.topic_id)) == Some(&1);
+        response.responses.push(one(call, topic, once).await);
     }
     Answer::Now(response)
 }
 
-async fn one(call: &Call, asked: DeleteTopicState) -> DeletableTopicResult {
-    let by_id = asked.name.is_none();
-    let name = asked.name.clone().unwrap_or_default();
-    let found = call.shared.find_topic(by_id, &name, asked.topic_id);
-    let (name, id, result) = match found {
+async fn one(call: &Call, asked: DeleteTopicState, once: bool) -> DeletableTopicResult {
+    let (name, id, result) = match find(call, &asked, once) {
         Ok(topic) => {
             let (name, id) = (Text::from(&*topic.name), topics::wire_id(&topic));
             (Some(name), id, delete(call, &topic.name).await)
         }
-        Err(error) => {
-            let message = Text::from_static(error.message());
-            (asked.name, asked.topic_id, Err(TopicFailure { error, message }))
-        }
+        Err(failure) => (asked.name, asked.topic_id, Err(failure)),
     };
-    let (error_code, error_message) = match result {
-        Ok(()) => (ErrorCode::None.code(), None),
-        Err(failure) => (failure.error.code(), Some(failure.message)),
-    };
+    let (error_code, error_message) = errors::told(result);
     DeletableTopicResult { name, topic_id: id, error_code, error_message }
 }
 
-async fn delete(call: &Call, name: &str) -> Result<(), TopicFailure> {
+fn find(call: &Call, asked: &DeleteTopicState, once: bool) -> Result<TopicInfo, Failure> {
+    let invalid = |why| Err(Failure::new(ErrorCode::InvalidRequest, why));
+    if !call.shared.config.delete_topics {
+        return match call.version >= DISABLED {
+            true => {
+                Err(Failure::new(ErrorCode::TopicDeletionDisabled, "Topic deletion is disabled."))
+            }
+            false => invalid("Topic deletion is disabled."),
+        };
+    }
+    match (&asked.name, asked.topic_id.is_zero()) {
+        (Some(_), false) => invalid("You may not specify both topic name and topic id."),
+        (None, true) => invalid("Neither topic name nor id were specified."),
+        (Some(_), true) if !once => invalid("Duplicate topic name."),
+        (None, false) if !once => invalid("Duplicate topic id."),
+        (Some(name), true) => Ok(call.shared.find_topic(false, name, Uuid::ZERO)?),
+        (None, false) => Ok(call.shared.find_topic(true, "", asked.topic_id)?),
+    }
+}
+
+async fn delete(call: &Call, name: &str) -> Result<(), Failure> {
     if topics::is_internal(name) {
-        let message = Text::from_static("the broker owns this topic");
-        return Err(TopicFailure { error: ErrorCode::InvalidTopicException, message });
+        return Err(Failure::new(ErrorCode::InvalidTopicException, "the broker owns this topic"));
     }
     call.shared.delete_topic(name).await
 }

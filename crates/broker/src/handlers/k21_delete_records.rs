@@ -57,6 +57,11 @@ fn one(shared: &Shared, topic: &str, asked: &DeleteRecordsPartition) -> Result<i
         .log
         .partition(topic, asked.partition_index)
         .ok_or(ErrorCode::UnknownTopicOrPartition)?;
+    // As in Kafka: the beginning of a topic that is only compacted is for readers that want every key.
+    let cleanup = partition.topic().config.cleanup;
+    if cleanup.compact && !cleanup.delete {
+        return Err(ErrorCode::PolicyViolation);
+    }
     let offset = match asked.offset {
         END => partition.high_watermark(),
         offset => offset,
