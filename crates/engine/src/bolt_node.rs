@@ -298,6 +298,7 @@ impl<C: BoltCore> BoltTask for BoltNode<C> {
         meta: &TupleMeta,
         run: &mut Run,
     ) -> usize {
+        self.task.input = meta.input;
         for index in from..to {
             if run.is_stalled() {
                 return index - from;

@@ -17,6 +17,7 @@ use crate::spout_node;
 use crate::target::Dynamic;
 use crate::tuple::Tuple;
 use crate::value::OwnedValue;
+use crate::window::{DynWindowBolt, DynWindowed, Join, WindowBolt, Windowed, Windows};
 
 /// Storm's default: long enough for any bolt that still lives.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -164,6 +165,38 @@ impl TopologyBuilder {
     ) -> DynBoltDeclarer<'_> {
         let maker = Maker::Bolt(bolt_node::dynamic(move || Box::new(factory())));
         DynBoltDeclarer { spec: self.declare(id, maker) }
+    }
+
+    /// Declares a typed window bolt; `factory` makes one instance per task, and again after a panic.
+    pub fn windowed<W: WindowBolt>(
+        &mut self,
+        id: &str,
+        windows: Windows,
+        factory: impl Fn() -> W + Send + Sync + 'static,
+    ) -> BoltDeclarer<'_, W::In, W::Out> {
+        let declarer = self.bolt(id, move || Windowed::new(factory(), windows));
+        declarer.spec.windows = Some(windows);
+        declarer.tick(windows.tick())
+    }
+
+    /// Declares a dynamic window bolt; `factory` makes one instance per task, and again after a panic.
+    pub fn dyn_windowed<W: DynWindowBolt + 'static>(
+        &mut self,
+        id: &str,
+        windows: Windows,
+        factory: impl Fn() -> W + Send + Sync + 'static,
+    ) -> DynBoltDeclarer<'_> {
+        let declarer = self.dyn_bolt(id, move || DynWindowed::new(factory(), windows));
+        declarer.spec.windows = Some(windows);
+        declarer.tick(windows.tick())
+    }
+
+    /// Declares a join over windows. Its default stream has the selected fields. Group each input by the field it is
+    /// joined on if it has several tasks.
+    pub fn join(&mut self, id: &str, windows: Windows, join: Join) -> DynBoltDeclarer<'_> {
+        let fields: Vec<String> = join.fields().into_iter().map(str::to_owned).collect();
+        let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+        self.dyn_windowed(id, windows, move || join.clone()).output(&fields)
     }
 
     fn declare(&mut self, id: &str, maker: Maker) -> &mut ComponentSpec {

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::context::GroupingInfo;
-use crate::spec::{ComponentSpec, InputDecl, StreamDecl, Topology};
+use crate::spec::{ComponentSpec, Guarantee, InputDecl, StreamDecl, Topology};
 use crate::tuple::Kind;
 
 /// Tasks of one topology: their numbers travel as `u32`, and each pair of linked tasks has a ring.
@@ -30,6 +30,12 @@ pub enum BuildError {
     ZeroParallelism { component: Box<str> },
     #[error("the topology has {tasks} tasks; the limit is {TASKS_MAX}, lower some parallelism")]
     TooManyTasks { tasks: usize },
+    #[error("the windows of {component} have a {setting} that {why}")]
+    Windows { component: Box<str>, setting: &'static str, why: &'static str },
+    #[error(
+        "the windows of {component} are {length} tuples long and hold them until they expire, but max_pending is {roots}; raise it, or use Holding::NotAtAll"
+    )]
+    WindowOverPending { component: Box<str>, length: usize, roots: usize },
     #[error("max_pending is {roots}; use 1 to {limit}")]
     PendingOutOfRange { roots: usize, limit: usize },
     #[error("component {component} declares stream {stream} twice; rename one")]
@@ -93,6 +99,7 @@ pub(crate) fn check(topology: &Topology) -> Result<(), BuildError> {
     check_sizes(topology)?;
     for component in &topology.components {
         check_streams(component)?;
+        check_windows(component, topology)?;
     }
     for component in &topology.components {
         check_inputs(component, &topology.components)?;
@@ -117,6 +124,23 @@ fn check_ids(components: &[ComponentSpec]) -> Result<(), BuildError> {
         return Err(BuildError::NoSpout);
     }
     Ok(())
+}
+
+fn check_windows(component: &ComponentSpec, topology: &Topology) -> Result<(), BuildError> {
+    let Some(windows) = &component.windows else { return Ok(()) };
+    let id = || component.id.as_str().into();
+    if let Some((setting, why)) = windows.fault() {
+        return Err(BuildError::Windows { component: id(), setting, why });
+    }
+    let roots = topology.pending_max;
+    let tracked = topology.guarantee == Guarantee::AtLeastOnce;
+    match windows.held_at_least() {
+        // Its spouts would stop before the first window is full.
+        Some(length) if tracked && length > roots => {
+            Err(BuildError::WindowOverPending { component: id(), length, roots })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn check_sizes(topology: &Topology) -> Result<(), BuildError> {

@@ -292,6 +292,12 @@ macro_rules! anchor_methods {
         pub fn now(&self) -> Moment {
             self.run.now
         }
+
+        /// Which of the component's [inputs](crate::TaskContext::inputs) the tuple in hand came from; outside of
+        /// `execute` the one before.
+        pub fn input(&self) -> usize {
+            self.task.input
+        }
     };
 }
 

@@ -104,4 +104,7 @@ pub use task::Anchor;
 pub use tuple::{AnyValue, FieldType, Kind, Maybe, Ref, Tuple, TupleReader};
 pub use tuple_ref::{TaskId, TupleRef, Values};
 pub use value::{ListIter, ListRef, MapIter, MapRef, OwnedValue, Value};
-pub use window::{Tumbling, WindowBolt};
+pub use window::{
+    DynWindowBolt, Holding, Join, JoinError, LATE_STREAM, Span, Window, WindowBolt, WindowTuple,
+    Windows,
+};

@@ -227,11 +227,13 @@ impl<'a> Planner<'a> {
             stream: stream.name.as_str().into(),
             task: self.tasks[component][index],
             fields: Arc::clone(&stream.fields),
+            input: 0,
         };
         let mut targets = Vec::new();
         for (at, target) in topology.components.iter().enumerate() {
-            for input in &target.inputs {
+            for (place, input) in target.inputs.iter().enumerate() {
                 if input.component == *from && input.stream == stream.name {
+                    let meta = TupleMeta { input: place, ..meta.clone() };
                     targets.push(self.target((component, index), at, input, &meta, edges));
                 }
             }

@@ -9,6 +9,7 @@ use crate::spout_node::SpoutMaker;
 use crate::target::BoltMaker;
 use crate::tuple::Kind;
 use crate::value::OwnedValue;
+use crate::window::Windows;
 
 /// What a topology promises about its tuples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,6 +70,8 @@ pub(crate) struct ComponentSpec {
     pub(crate) config: BTreeMap<String, OwnedValue>,
     pub(crate) tick: Option<Duration>,
     pub(crate) blocking: bool,
+    /// How it cuts windows, if it does.
+    pub(crate) windows: Option<Windows>,
     /// The fields and their types that a typed bolt takes.
     pub(crate) takes: Option<(&'static [&'static str], &'static [Kind])>,
 }
@@ -84,6 +87,7 @@ impl ComponentSpec {
             config: BTreeMap::new(),
             tick: None,
             blocking: false,
+            windows: None,
             takes: None,
         }
     }

@@ -104,6 +104,8 @@ pub(crate) struct TaskState {
     pub(crate) stats: Arc<TaskStats>,
     /// Receivers of the latest emit that asked for them.
     pub(crate) receivers: Vec<TaskId>,
+    /// Which of the component's inputs the tuple in hand came from.
+    pub(crate) input: usize,
     /// Calls of `defer` since the present `execute` began.
     pub(crate) defers: u32,
     deferred: Deferred,
@@ -116,6 +118,7 @@ impl TaskState {
             context,
             stats,
             receivers: Vec::new(),
+            input: 0,
             defers: 0,
             deferred: Deferred::default(),
             throttle: Throttle::default(),

@@ -17,6 +17,8 @@ pub(crate) struct TupleMeta {
     pub(crate) stream: Arc<str>,
     pub(crate) task: TaskId,
     pub(crate) fields: Arc<[String]>,
+    /// Which of the receiver's inputs this is.
+    pub(crate) input: usize,
 }
 
 /// The fields of one tuple, wherever they lie.

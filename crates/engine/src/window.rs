@@ -1,128 +1,44 @@
-//! Tumbling windows: a bolt that gathers tuples and hands them over together.
+//! Windows: bolts that gather tuples and hand them over together.
 //!
-//! The tuples of an open window are held deferred, and what the window emits is anchored to all of them: a
-//! window that fails, or dies with its bolt, is replayed whole. While a window is open its roots stay in
-//! flight, so a count window must be smaller than the topology's `max_pending`, or its spouts stop
-//! before it is full. Each tick restarts the message timeout of the tuples held, hence a window may
-//! last longer than it as long as the bolt ticks.
+//! # Constraints
+//!
+//! * All of Storm's kinds: tumbling and sliding, length and slide each by count or by time, in processing or in event
+//!   time with lag and late tuples; and sessions beside them.
+//! * When a window is due is decided by plain values (`buffer`, `session`, `watermark`), each held against a direct
+//!   computation by its tests.
+//! * Unless asked otherwise the tuples of a window are held deferred until no later window can have them, and what a
+//!   window emits is anchored to all of its tuples: a window that fails, or dies with its bolt, is replayed
+//!   whole. Each tick restarts their message timeout, so a window may last longer than that.
+//!
+//! # Layout
+//!
+//! `policy` what can be asked for; `buffer`, `session` the tuples of open windows; `watermark` how far event time has
+//! come; `view` a window as the bolt sees it; `gather` anchors and the handing over; `typed`, `dynamic` the two faces;
+//! `join` the join of Storm's `JoinBolt`.
+//!
+//! # The story
+//!
+//! A tuple comes, gets its time and goes to the buffer, or is late. In processing time that may make a window due; in
+//! event time the watermark moves at the end of the batch and may do so. A window that is due is handed over with its
+//! anchors, and what no later window can hold is acked.
 
-use std::time::Duration;
+mod buffer;
+mod policy;
+mod session;
+mod watermark;
 
-use tidemill_world::Moment;
+mod view;
 
-use crate::component::Bolt;
-use crate::context::TaskContext;
-use crate::emit::Emitter;
-use crate::error::ComponentError;
-use crate::policy::Done;
-use crate::task::Anchor;
-use crate::tuple::{Ref, Tuple};
+mod gather;
 
-/// What is done with the tuples of one window.
-pub trait WindowBolt: Send + 'static {
-    /// What it receives.
-    type In: Tuple;
-    /// What it emits; `()` if nothing.
-    type Out: Tuple;
+mod dynamic;
+mod join;
+mod typed;
 
-    /// Called once before anything else.
-    ///
-    /// # Errors
-    /// The instance is dropped and made anew after a pause.
-    fn prepare(&mut self, _context: &TaskContext) -> Result<(), ComponentError> {
-        Ok(())
-    }
-
-    /// Handles the tuples of one window in the order they came. What it emits is anchored to all of them.
-    ///
-    /// # Errors
-    /// All tuples of the window fail.
-    fn window(
-        &mut self,
-        tuples: &[Self::In],
-        out: &mut Emitter<'_, Self::Out>,
-    ) -> Result<(), ComponentError>;
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Length {
-    Count(usize),
-    Time(Duration),
-}
-
-/// A bolt that calls a [`WindowBolt`] for windows that follow one another without overlap.
-pub struct Tumbling<W: WindowBolt> {
-    inner: W,
-    length: Length,
-    began: Moment,
-    tuples: Vec<W::In>,
-    anchors: Vec<Anchor>,
-}
-
-impl<W: WindowBolt> Tumbling<W> {
-    /// Windows of so many tuples per task; zero counts as one. A unit takes no more input while its
-    /// tasks hold 65,536 tuples, so a larger window would never fill.
-    pub fn count(tuples: usize, inner: W) -> Self {
-        Self::new(Length::Count(tuples.max(1)), inner)
-    }
-
-    /// Windows of so much processing time. The component must tick at this interval, or at a fraction
-    /// of it; an empty window is not handed over.
-    pub fn time(length: Duration, inner: W) -> Self {
-        Self::new(Length::Time(length), inner)
-    }
-
-    fn new(length: Length, inner: W) -> Self {
-        Self { inner, length, began: Moment(0), tuples: Vec::new(), anchors: Vec::new() }
-    }
-
-    fn hand_over(&mut self, out: &mut Emitter<'_, W::Out>) {
-        let (inner, tuples) = (&mut self.inner, &self.tuples);
-        if !tuples.is_empty() {
-            let answer = out.anchored(&self.anchors, |out| inner.window(tuples, out));
-            let reason = answer.err().map(|error| error.to_string());
-            for anchor in self.anchors.drain(..) {
-                match &reason {
-                    None => out.ack(anchor),
-                    Some(reason) => out.fail(anchor, reason),
-                }
-            }
-            if let Some(reason) = reason {
-                out.report_error(reason);
-            }
-        }
-        self.tuples.clear();
-        self.began = out.now();
-    }
-}
-
-impl<W: WindowBolt> Bolt for Tumbling<W> {
-    type In = W::In;
-    type Out = W::Out;
-
-    fn prepare(&mut self, context: &TaskContext) -> Result<(), ComponentError> {
-        self.began = context.clock().now();
-        self.inner.prepare(context)
-    }
-
-    fn execute(
-        &mut self,
-        tuple: Ref<'_, W::In>,
-        out: &mut Emitter<'_, W::Out>,
-    ) -> Result<Done, ComponentError> {
-        self.tuples.push(W::In::from_ref(tuple));
-        self.anchors.push(out.defer());
-        if matches!(self.length, Length::Count(count) if self.tuples.len() >= count) {
-            self.hand_over(out);
-        }
-        Ok(Done::Defer)
-    }
-
-    fn tick(&mut self, out: &mut Emitter<'_, W::Out>) -> Result<(), ComponentError> {
-        match self.length {
-            Length::Time(length) if out.now().since(self.began) >= length => self.hand_over(out),
-            _ => self.anchors.iter().for_each(|anchor| out.reset_timeout(anchor)),
-        }
-        Ok(())
-    }
-}
+pub(crate) use dynamic::DynWindowed;
+pub use dynamic::{DynWindowBolt, LATE_STREAM, WindowTuple};
+pub use join::{Join, JoinError};
+pub use policy::{Holding, Span, Windows};
+pub use typed::WindowBolt;
+pub(crate) use typed::Windowed;
+pub use view::Window;

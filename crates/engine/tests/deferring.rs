@@ -1,19 +1,15 @@
-//! Tuples that bolts keep, ticks, and windows made of both.
+//! Tuples that bolts keep, and ticks.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that is surprised should end")]
 
 mod common;
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{FnBolt, Lab, ListSpout, Log, Told, acked, collector, failed, simple};
-use tidemill_engine::{
-    Anchor, Bolt, ComponentError, Done, Emitter, MessageId, Ref, Retries, Status, TopologyBuilder,
-    Tumbling, Value, WindowBolt, tuple,
-};
+use common::{FnBolt, Lab, ListSpout, Log, acked, collector, failed, simple};
+use tidemill_engine::{Anchor, Done, MessageId, Retries, Status, TopologyBuilder, Value};
 use tidemill_world::Wake;
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -150,93 +146,4 @@ fn ticks_come_at_their_interval() {
     running.kill(Duration::from_secs(1));
     lab.settle();
     assert_eq!(running.status(), Status::Finished);
-}
-
-tuple! {
-    struct Number { n: i64 }
-    struct Sum { sum: i64, count: i64 }
-}
-
-struct Adder;
-
-impl WindowBolt for Adder {
-    type In = Number;
-    type Out = Sum;
-    fn window(
-        &mut self,
-        tuples: &[Number],
-        out: &mut Emitter<'_, Sum>,
-    ) -> Result<(), ComponentError> {
-        let sum: i64 = tuples.iter().map(|tuple| tuple.n).sum();
-        out.emit(Sum::borrow(sum, i64::try_from(tuples.len())?));
-        Ok(())
-    }
-}
-
-/// Collects what a window emitted, and fails the first sum once.
-struct Sums {
-    seen: Log<(i64, i64)>,
-    failed: Arc<AtomicU32>,
-}
-
-impl Bolt for Sums {
-    type In = Sum;
-    type Out = ();
-    fn execute(
-        &mut self,
-        sum: Ref<'_, Sum>,
-        _: &mut Emitter<'_, ()>,
-    ) -> Result<Done, ComponentError> {
-        if self.failed.fetch_add(1, Ordering::Relaxed) == 0 {
-            return Ok(Done::Fail);
-        }
-        self.seen.add((sum.sum, sum.count));
-        Ok(Done::Ack)
-    }
-}
-
-fn windowed(
-    told: &Log<Told>,
-    seen: &Log<(i64, i64)>,
-    count: i64,
-    window: fn() -> Tumbling<Adder>,
-) -> TopologyBuilder {
-    let mut builder = TopologyBuilder::new("t");
-    let (told, seen) = (told.clone(), seen.clone());
-    builder.dyn_spout("s", move || ListSpout::numbers(count, &told)).output(&["n"]);
-    let sums = builder.bolt("sum", window).shuffle("s").tick(Duration::from_secs(1)).handle();
-    let failed = Arc::new(AtomicU32::new(0));
-    builder
-        .bolt("end", move || Sums { seen: seen.clone(), failed: Arc::clone(&failed) })
-        .all(&sums)
-        .parallelism(2);
-    builder
-}
-
-#[test]
-fn a_count_window_fails_and_is_replayed_whole() {
-    let (told, seen) = (Log::default(), Log::default());
-    let lab = Lab::new(17, 2);
-    let builder = windowed(&told, &seen, 30, || Tumbling::count(10, Adder));
-    lab.finish(&lab.submit(builder.build().unwrap()), LIMIT);
-    assert_eq!(acked(&told).len(), 30);
-    let seen = seen.take();
-    assert!(seen.iter().all(|(_, count)| *count == 10));
-    let sums: BTreeSet<i64> = seen.iter().map(|(sum, _)| *sum).collect();
-    assert_eq!(sums, BTreeSet::from([45, 145, 245]));
-}
-
-#[test]
-fn a_time_window_may_outlast_the_message_timeout() {
-    let (told, seen) = (Log::default(), Log::default());
-    let lab = Lab::new(18, 2);
-    let mut builder = windowed(&told, &seen, 30, || Tumbling::time(Duration::from_secs(60), Adder));
-    builder.message_timeout(Duration::from_secs(8));
-    let running = lab.submit(builder.build().unwrap());
-    lab.pass(Duration::from_secs(59));
-    assert_eq!((acked(&told).len(), seen.len()), (0, 0));
-    lab.finish(&running, Duration::from_secs(120));
-    assert_eq!(acked(&told).len(), 30);
-    assert!(seen.take().contains(&(435, 30)));
-    assert_eq!(running.stats().component("s").unwrap().failed, 30, "only for the failed sum");
 }

@@ -52,6 +52,7 @@ fn a_dynamic_view_reads_a_typed_tuple() {
         component: "c".into(),
         stream: "s".into(),
         task: 1,
+        input: 0,
         fields: Mixed::FIELDS.iter().map(|field| (*field).to_owned()).collect(),
     };
     let view = TupleRef { meta: &meta, repr: Repr::Encoded(&bytes) };
