@@ -18,13 +18,22 @@ pub const METADATA: &str = "metadata";
 /// Bytes of one batch of hits; half of what a topic takes by default, so that it always fits.
 pub const BATCH_BYTES_MAX: usize = 512 * 1024;
 
-/// Makes sure that a topic is there and returns its first partition. Our topics keep everything: the
-/// views are rebuilt from them.
+/// Makes sure that a topic is there and returns its first partition. Our topics keep everything, because the
+/// views are rebuilt from them, and take any timestamp: a visitor's clock may be wrong, and one hit must not refuse
+/// those that share its batch.
 ///
 /// # Errors
 /// The log refuses the topic.
 pub fn ensure_topic(log: &Log, name: &str) -> Result<Option<Partition>, TopicError> {
-    log.ensure_topic(name, TopicConfig { retention_ms: None, ..TopicConfig::default() })?;
+    let config = TopicConfig {
+        retention_ms: None,
+        timestamp_after_max_ms: i64::MAX,
+        ..TopicConfig::default()
+    };
+    let topic = log.ensure_topic(name, config)?;
+    if topic.config.timestamp_after_max_ms < i64::MAX {
+        log.alter_topic(name, |config| config.timestamp_after_max_ms = i64::MAX)?;
+    }
     Ok(log.partition(name, 0))
 }
 

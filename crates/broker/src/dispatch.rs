@@ -313,7 +313,7 @@ What the broker serves, written from its dispatch table. Apache Kafka 4.3 is the
 answered as Kafka answers it.
 
 Idempotent producers, the default of Kafka's clients, are served: a batch that is sent again is kept once, also over a
-crash. There are no transactions, no compaction, no SASL and no TLS yet.
+crash. There are no transactions, no SASL and no TLS yet.
 
 | API | key | versions | |
 |---|---|---|---|

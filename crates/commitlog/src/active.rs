@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use bytes::{Bytes, BytesMut};
 use tidemill_world::{BLOCK_BYTES, Disk, File, OpenHow};
 
 /// The log file.
@@ -65,4 +66,20 @@ pub(crate) fn append_index(
     }
     *flushed = (content.len(), crc32c::crc32c_append(flushed.1, new));
     Ok(())
+}
+
+/// Below this a copy is cheaper than what a slice of a larger piece of memory keeps alive.
+const COPY_BELOW_BYTES: usize = 16 << 10;
+
+/// The same bytes, ours alone to patch: without a copy when nobody else holds them and they are most of
+/// their memory (the tail cache counts them by their length).
+pub(crate) fn into_owned(bytes: Bytes) -> BytesMut {
+    if bytes.len() < COPY_BELOW_BYTES {
+        return BytesMut::from(&*bytes);
+    }
+    match bytes.try_into_mut() {
+        Ok(owned) if owned.capacity() / 2 <= owned.len() => owned,
+        Ok(wasteful) => BytesMut::from(&*wasteful),
+        Err(shared) => BytesMut::from(&*shared),
+    }
 }

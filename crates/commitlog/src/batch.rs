@@ -25,6 +25,7 @@ mod frames;
 mod header;
 mod marker;
 mod records;
+mod rewrite;
 #[cfg(test)]
 mod tests;
 mod varint;
@@ -38,3 +39,4 @@ pub(crate) use header::{restamp, set_base_offset, set_leader_epoch};
 pub(crate) use marker::MARKER_BYTES_MAX;
 pub use marker::{EndMarker, end_marker};
 pub use records::{HeaderIter, RecordIter, RecordView, Records, records};
+pub(crate) use rewrite::{empty, rewrite};

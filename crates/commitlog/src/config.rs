@@ -23,6 +23,13 @@ pub struct LogConfig {
     /// After how long a producer that appends nothing is forgotten, milliseconds (Kafka's
     /// `producer.id.expiration.ms`). Looked at as often as old segments are.
     pub producer_expiration_ms: u64,
+    /// Whether compacted topics are cleaned (Kafka's `log.cleaner.enable`).
+    pub cleaner_enabled: bool,
+    /// How often it is looked whether a topic needs cleaning, milliseconds (`log.cleaner.backoff.ms`).
+    pub cleaner_check_ms: u64,
+    /// Memory for the keys of a pass, bytes; 24 for each key (`log.cleaner.dedupe.buffer.size`). It is taken for as long as
+    /// a pass lasts, and only as much as the pass can need; what has no room waits for the next pass.
+    pub cleaner_memory_bytes: usize,
     /// How often the synced-up-to mark is written while appends go on, milliseconds. It bounds what
     /// recovery scans after a crash.
     pub mark_every_ms: u64,
@@ -47,6 +54,9 @@ impl LogConfig {
             tail_cache_bytes: 64 << 20,
             retention_check_ms: 300_000,
             producer_expiration_ms: 24 * 3_600_000,
+            cleaner_enabled: true,
+            cleaner_check_ms: 15_000,
+            cleaner_memory_bytes: 128 << 20,
             mark_every_ms: 1_000,
             queue_bytes: 64 << 20,
             queue_appends: 65_536,

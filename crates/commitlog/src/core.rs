@@ -28,6 +28,7 @@ pub(crate) struct Core {
     pub(crate) starts_turn: Mutex<()>,
     retention_asked: AtomicBool,
     writer: Wake,
+    pub(crate) cleaner: Wake,
 }
 
 /// The topics, to be found by name and by id.
@@ -59,6 +60,7 @@ impl Core {
             starts_turn: Mutex::default(),
             retention_asked: AtomicBool::new(false),
             writer,
+            cleaner: Wake::new(),
         }
     }
 

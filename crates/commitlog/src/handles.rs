@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tidemill_world::{Disk, File, OpenHow};
+use tidemill_world::File;
 
 use crate::limits::READ_HANDLES_MAX;
 use crate::names::Kind;
@@ -29,20 +28,19 @@ struct Handle {
 }
 
 impl ReadHandles {
-    /// The open file of segment `id`, opened from `path` if need be.
+    /// The open file of segment `id`, opened by `open` if need be.
     pub(crate) fn get(
         &self,
-        disk: &dyn Disk,
         id: u64,
         kind: Kind,
-        path: impl FnOnce() -> std::path::PathBuf,
+        open: impl FnOnce() -> io::Result<Arc<dyn File>>,
     ) -> io::Result<Arc<dyn File>> {
         let key = (id, kind as u8);
         if let Some(file) = self.touch(key) {
             return Ok(file);
         }
         // Opened without the lock: another reader may open it too, and one of the two is dropped.
-        let file = open(disk, &path())?;
+        let file = open()?;
         self.insert(key, Arc::clone(&file));
         Ok(file)
     }
@@ -72,8 +70,4 @@ impl ReadHandles {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.files.retain(|(owner, _), _| *owner != id);
     }
-}
-
-fn open(disk: &dyn Disk, path: &Path) -> io::Result<Arc<dyn File>> {
-    Ok(Arc::from(disk.open(path, OpenHow::Read)?))
 }

@@ -20,6 +20,7 @@
 //! <dir>/.kafka_cleanshutdown               there after a clean stop
 //! <dir>/synced-up-to-checkpoint            how far each partition is synced: recovery scans from there
 //! <dir>/log-start-checkpoint               log start offsets
+//! <dir>/cleaner-offset-checkpoint          how far compacted partitions are cleaned
 //! <dir>/leader-epoch                       rises with every unclean start
 //! <dir>/producer-ids                       the first producer id that is not reserved
 //! <dir>/.topics/<topic id>.topic           a topic's name and settings: what makes it exist
@@ -32,12 +33,14 @@
 //! <dir>/<topic>-<N>/<offset>.snapshot      what is known of producers before that offset
 //! ```
 //!
+//! Beside these lie, for a moment, `*.cleaned` and `*.swap`: what compaction puts in the place of segments.
+//!
 //! # The story
 //!
 //! [`Log::open`] takes the lock and recovers each partition. [`Partition::append`] checks a batch on
 //! the caller's thread and queues it; the writer takes all that is queued, writes, syncs, publishes and answers.
 //! [`Partition::read`] serves from the tail cache, or finds its place through the offset index and reads
-//! the file. [`Log::close`] leaves files that end where their batches end, and a mark that says so.
+//! the file. A cleaner of its own compacts the topics that ask for it (`clean.rs`). [`Log::close`] leaves files that end where their batches end, and a mark that says so.
 //!
 //! ```no_run
 //! use tidemill_commitlog::{Acks, Log, LogConfig, TopicConfig, batch::{BatchBuilder, Record, records}};
@@ -94,11 +97,13 @@ mod age;
 mod place;
 mod writer;
 
+mod clean;
 mod opening;
 mod recovery;
 mod scan;
 
 mod checkpoint;
+mod clean_state;
 mod epoch;
 mod handles;
 mod index;

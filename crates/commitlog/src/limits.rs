@@ -45,6 +45,12 @@ pub(crate) const OTHER_SETTINGS_MAX: usize = 64;
 /// Bytes of the name and value of one of them: lists of throttled replicas are the longest.
 pub(crate) const OTHER_SETTING_BYTES_MAX: usize = 8 << 10;
 
+/// Bytes that the cleaner reads and writes at once. Larger pieces are no faster.
+#[cfg(not(test))]
+pub(crate) const CLEAN_PIECE_BYTES: usize = 1 << 20;
+#[cfg(test)]
+pub(crate) const CLEAN_PIECE_BYTES: usize = 8 << 10;
+
 /// Bytes of one read, whatever the caller asks for: one reader must not take the memory of all.
 pub(crate) const READ_BYTES_MAX: usize = 64 << 20;
 

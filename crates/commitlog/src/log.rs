@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tidemill_world::{Disk, Driver, DriverHandle, Lock, Step, Waiting, Wake, World};
 
+use crate::clean::{Cleaner, CleanerDriver, write_marks};
 use crate::config::{LogConfig, TopicConfig, TopicId, TopicInfo, check_topic_name};
 use crate::core::{Core, Topic};
 use crate::error::{CloseError, OpenError, ProducerIdError, TopicError};
@@ -27,6 +28,8 @@ struct Inner {
     core: Arc<Core>,
     writer: Arc<Mutex<Writer>>,
     thread: Mutex<Option<DriverHandle>>,
+    cleaner: Arc<Mutex<Cleaner>>,
+    cleaner_thread: Mutex<Option<DriverHandle>>,
     /// Held while a topic is made or deleted. Holds those whose making or deleting failed half-way: what is
     /// left of them is removed before anything else is made or deleted.
     topics_turn: Mutex<Vec<TopicInfo>>,
@@ -57,8 +60,15 @@ impl Log {
             .threads()
             .spawn("log-writer", Waiting::Park, wake, world.clock_arc(), driver)
             .map_err(OpenError::io("cannot start the writer thread of", &core.config.dir))?;
-        let thread = Mutex::new(Some(thread));
-        Ok(Self(Arc::new(Inner { core, writer, thread, topics_turn: Mutex::default() })))
+        let (cleaner, cleaner_thread) = start_cleaner(&core).inspect_err(|_| core.queue.close())?;
+        Ok(Self(Arc::new(Inner {
+            core,
+            writer,
+            thread: Mutex::new(Some(thread)),
+            cleaner,
+            cleaner_thread: Mutex::new(cleaner_thread),
+            topics_turn: Mutex::default(),
+        })))
     }
 
     /// Writes all that is queued, leaves the clean-stop mark and gives the folder back. Appends are refused
@@ -114,18 +124,24 @@ impl Log {
     pub fn delete_topic(&self, name: &str) -> Result<(), TopicError> {
         let core = &self.0.core;
         let (disk, dir) = (core.world.disk(), &core.config.dir);
-        let folders = {
+        let (folders, is_cleaned) = {
             let mut unfinished = self.0.topics_turn()?;
             let topic = core.topic(name).ok_or_else(|| TopicError::Unknown(name.to_owned()))?;
             let info = topic.shared.info();
             topics::begin_delete(disk, dir, &info)?;
             core.remove(name);
             topic.partitions.iter().for_each(|partition| retire(core, partition));
-            topics::finish_delete(disk, dir, &info)
-                .inspect_err(|_| unfinished.push((*info).clone()))?
+            let folders = topics::finish_delete(disk, dir, &info)
+                .inspect_err(|_| unfinished.push((*info).clone()))?;
+            let mut partitions = topic.partitions.iter();
+            (folders, partitions.any(|partition| partition.clean.first_dirty().is_some()))
         };
         for folder in folders {
             disk.remove_dir_all(&folder).map_err(TopicError::io(folder))?;
+        }
+        // A topic made anew under this name must not be taken for cleaned.
+        if is_cleaned && let Err(error) = write_marks(core) {
+            tracing::warn!("how far topics are cleaned cannot be noted: {error}");
         }
         Ok(())
     }
@@ -263,6 +279,13 @@ impl Inner {
 
     fn close(&self) -> Result<(), CloseError> {
         self.core.queue.close();
+        // It ends after the step it is in; nothing of it may touch files once the folder is given back.
+        self.cleaner.lock().unwrap_or_else(PoisonError::into_inner).stop();
+        self.core.cleaner.notify();
+        let cleaner = self.cleaner_thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = cleaner {
+            thread.join();
+        }
         if IN_WRITER.get() {
             let why = "it was closed by a callback of an append; the writer ends by itself".into();
             return Err(CloseError::Unclean { why });
@@ -335,6 +358,22 @@ fn new_id(world: &World) -> TopicId {
     TopicId(id)
 }
 
+fn start_cleaner(
+    core: &Arc<Core>,
+) -> Result<(Arc<Mutex<Cleaner>>, Option<DriverHandle>), OpenError> {
+    let cleaner = Arc::new(Mutex::new(Cleaner::new(Arc::clone(core))));
+    if !core.config.cleaner_enabled {
+        return Ok((cleaner, None));
+    }
+    let driver = Box::new(CleanerDriver(Arc::clone(&cleaner)));
+    let (world, wake) = (&core.world, core.cleaner.clone());
+    let thread = world
+        .threads()
+        .spawn("log-cleaner", Waiting::Park, wake, world.clock_arc(), driver)
+        .map_err(OpenError::io("cannot start the cleaner thread of", &core.config.dir))?;
+    Ok((cleaner, Some(thread)))
+}
+
 fn make_topic(core: &Core, info: &TopicInfo) -> Result<(), TopicError> {
     topics::create(core.world.disk(), &core.config.dir, info, core.epoch.get())?;
     let topic = open_topic(core, info.clone(), &Known::default())
@@ -345,6 +384,7 @@ fn make_topic(core: &Core, info: &TopicInfo) -> Result<(), TopicError> {
 
 /// Ends a partition whose topic is deleted.
 fn retire(core: &Core, partition: &PartitionState) {
+    let _turn = partition.clean.files_turn();
     partition.stop(Condition::Deleted);
     *partition.writer() = None;
     partition.tail.clear();

@@ -11,6 +11,8 @@ pub(crate) const CLEAN_STOP: &str = ".kafka_cleanshutdown";
 pub(crate) const SYNCED_MARKS: &str = "synced-up-to-checkpoint";
 /// Log start offsets. Kafka's `log-start-offset-checkpoint` by topic id instead of name.
 pub(crate) const LOG_STARTS: &str = "log-start-checkpoint";
+/// How far each partition is cleaned (Kafka's format).
+pub(crate) const CLEANER_OFFSETS: &str = "cleaner-offset-checkpoint";
 /// The leader epoch of the log: rises with every unclean start.
 pub(crate) const EPOCH: &str = "leader-epoch";
 /// The first producer id that is not reserved.
@@ -39,6 +41,10 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// The files that belong to one segment, the log last: while it is there the segment is.
+    pub(crate) const OF_SEGMENT: [Self; 4] =
+        [Self::OffsetIndex, Self::TimeIndex, Self::TransactionIndex, Self::Log];
+
     fn extension(self) -> &'static str {
         match self {
             Self::Log => "log",
@@ -53,6 +59,18 @@ impl Kind {
 /// The path of a segment's file: the base offset in twenty digits.
 pub(crate) fn segment_file(folder: &Path, base: i64, kind: Kind) -> PathBuf {
     folder.join(format!("{base:020}.{}", kind.extension()))
+}
+
+/// How the name of a file ends that cleaning makes.
+pub(crate) const CLEANED: &str = ".cleaned";
+/// How the name of a file ends that is whole and takes the place of others.
+pub(crate) const SWAP: &str = ".swap";
+
+/// A segment's file under a passing name.
+pub(crate) fn passing_file(folder: &Path, base: i64, kind: Kind, end: &str) -> PathBuf {
+    let mut name = segment_file(folder, base, kind).into_os_string();
+    name.push(end);
+    name.into()
 }
 
 /// The base offset in the name of a `.log` file.

@@ -11,12 +11,13 @@ use std::sync::Arc;
 use tidemill_world::Disk;
 
 use crate::checkpoint::{self, Mark, PartitionKey, malformed, parse_partition_metadata, read_text};
+use crate::clean::{CleanMarks, read_marks as read_marks_of_cleaner};
 use crate::config::TopicInfo;
 use crate::core::{Core, Topic};
 use crate::error::{Corruption, OpenError};
 use crate::names::{
-    CLEAN_STOP, EPOCH, LOG_STARTS, PARTITION_METADATA, PRODUCER_IDS, SYNCED_MARKS, TOPICS,
-    partition_folder,
+    CLEAN_STOP, CLEANER_OFFSETS, EPOCH, LOG_STARTS, PARTITION_METADATA, PRODUCER_IDS, SYNCED_MARKS,
+    TOPICS, partition_folder,
 };
 use crate::recovery::Recovery;
 use crate::starts::{Starts, read_starts};
@@ -33,6 +34,7 @@ pub(crate) fn open_all(core: &Core) -> Result<(), OpenError> {
 pub(crate) struct Known {
     marks: BTreeMap<PartitionKey, Mark>,
     starts: Starts,
+    cleaned: CleanMarks,
     clean: bool,
 }
 
@@ -53,6 +55,8 @@ impl<'a> Opening<'a> {
             marks: read_marks(disk, &dir.join(SYNCED_MARKS))?,
             starts: read_starts(disk, &dir.join(LOG_STARTS))
                 .map_err(|error| unreadable((dir.join(LOG_STARTS), error)))?,
+            cleaned: read_marks_of_cleaner(disk, dir)
+                .map_err(OpenError::io("cannot read", dir.join(CLEANER_OFFSETS)))?,
             clean: disk
                 .exists(&dir.join(CLEAN_STOP))
                 .map_err(OpenError::io("cannot look for", dir.join(CLEAN_STOP)))?,
@@ -139,8 +143,10 @@ pub(crate) fn open_partitions(
         let opened = open_partition(core, info, index, &folder, known);
         let opened = opened.map_err(|error| (folder.clone(), error))?;
         let mark = known.marks.get(&(info.id, index)).cloned();
+        let first_dirty = known.cleaned.get(&(info.name.to_string(), index)).copied();
         let (topic, number) = (Arc::clone(shared), core.number());
-        partitions.push(Arc::new(PartitionState::new(topic, index, number, folder, mark, opened)));
+        let state = PartitionState::new(topic, index, number, folder, mark, first_dirty, opened);
+        partitions.push(Arc::new(state));
     }
     Ok(partitions)
 }

@@ -280,6 +280,7 @@ impl Partition {
     /// The disk still refuses, or the partition is still corrupt; it stays stopped.
     pub fn reopen(&self) -> Result<(), ReopenError> {
         let state = &self.state;
+        let _turn = state.clean.files_turn();
         let mut writer = state.writer();
         match state.condition() {
             Condition::Open => return Ok(()),

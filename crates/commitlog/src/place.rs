@@ -17,11 +17,11 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tidemill_world::{AlignedBuffer, BLOCK_BYTES, Disk};
 
 use crate::aborted::Aborted;
-use crate::active::{ActiveFile, append_index, create_log};
+use crate::active::{ActiveFile, append_index, create_log, into_owned};
 use crate::age::{SegmentAge, SegmentLimits};
 use crate::batch::{EndMarker, HEADER_BYTES, header, set_base_offset, set_leader_epoch};
 use crate::checkpoint::{EpochStart, Mark, write_epochs};
@@ -597,20 +597,4 @@ impl PartitionWriter {
 
 fn not_open() -> Failure {
     Failure::Broken("the segment file is not open".into())
-}
-
-/// Below this a copy is cheaper than what a slice of a larger piece of memory keeps alive.
-const COPY_BELOW_BYTES: usize = 16 << 10;
-
-/// The same bytes, ours alone to patch: without a copy when nobody else holds them and they are most of
-/// their memory (the tail cache counts them by their length).
-fn into_owned(bytes: Bytes) -> BytesMut {
-    if bytes.len() < COPY_BELOW_BYTES {
-        return BytesMut::from(&*bytes);
-    }
-    match bytes.try_into_mut() {
-        Ok(owned) if owned.capacity() / 2 <= owned.len() => owned,
-        Ok(wasteful) => BytesMut::from(&*wasteful),
-        Err(shared) => BytesMut::from(&*shared),
-    }
 }

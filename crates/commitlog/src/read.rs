@@ -2,6 +2,7 @@
 //!
 //! What comes from the disk is checked against its CRC before it is given out.
 
+use std::io;
 use std::ops::Range;
 use std::sync::{Arc, PoisonError};
 
@@ -123,19 +124,33 @@ pub(crate) fn read(
         read.next_offset = found.next_offset;
         return Ok(read);
     }
-    let Some(segment) = segment_of(partition, offset) else {
-        return Err(ReadError::OutOfRange { offset, log_start_offset, high_watermark });
-    };
-    match read_segment(core, &segment, offset, bytes_max) {
-        Ok((chunk, next_offset)) => {
-            read.bytes = chunk.len();
-            read.chunks.push(chunk);
-            read.next_offset = next_offset;
-            // The file may have grown since the watermark was looked at.
-            read.high_watermark = read.high_watermark.max(next_offset);
-            Ok(read)
+    // Where it is to be found: further on when a segment has nothing from the offset on, because it was compacted.
+    let mut place = offset;
+    loop {
+        let Some((segment, next)) = segment_of(partition, place) else {
+            return Err(ReadError::OutOfRange { offset, log_start_offset, high_watermark });
+        };
+        match read_segment(core, &segment, offset, bytes_max) {
+            Ok(Some((chunk, next_offset))) => {
+                read.bytes = chunk.len();
+                read.chunks.push(chunk);
+                read.next_offset = next_offset;
+                // The file may have grown since the watermark was looked at.
+                read.high_watermark = read.high_watermark.max(next_offset);
+                return Ok(read);
+            }
+            Ok(None) => match next {
+                Some(base) => place = base,
+                None => {
+                    let what = format!("it ends before offset {offset}");
+                    let error = corrupt(&segment, segment.published(), what);
+                    return Err(explain(partition, offset, error));
+                }
+            },
+            // Cleaning has put another in its place meanwhile.
+            Err(_) if segment.is_replaced() => {}
+            Err(error) => return Err(explain(partition, offset, error)),
         }
-        Err(error) => Err(explain(partition, offset, error)),
     }
 }
 
@@ -187,22 +202,32 @@ pub(crate) fn aborted_in(
     partition: &PartitionState,
     offsets: Range<i64>,
 ) -> Result<Vec<Aborted>, ReadError> {
-    let segments = partition.segments.read().unwrap_or_else(PoisonError::into_inner);
-    let first = segments.partition_point(|segment| segment.base <= offsets.start).saturating_sub(1);
-    let possible = segments.iter().skip(first).filter(|segment| segment.may_have_aborted(&offsets));
-    let possible: Vec<Arc<Segment>> = possible.cloned().collect();
-    drop(segments);
-    let mut search = Search::new(offsets.clone());
-    for segment in possible {
-        segment.search_aborted(core.files(), &mut search).map_err(|error| {
-            let path = segment.path(Kind::TransactionIndex);
-            explain(partition, offsets.start, ReadError::io(path)(error))
-        })?;
-        if search.is_complete {
-            break;
+    loop {
+        let segments = may_have_aborted(partition, &offsets);
+        let mut search = Search::new(offsets.clone());
+        let searched = segments.iter().try_for_each(|segment| match search.is_complete {
+            true => Ok(()),
+            false => {
+                segment.search_aborted(core.files(), &mut search).map_err(|error| (segment, error))
+            }
+        });
+        match searched {
+            Ok(()) => return Ok(search.found),
+            // Cleaning has put another in its place meanwhile.
+            Err((segment, _)) if segment.is_replaced() => {}
+            Err((segment, error)) => {
+                let error = ReadError::io(segment.path(Kind::TransactionIndex))(error);
+                return Err(explain(partition, offsets.start, error));
+            }
         }
     }
-    Ok(search.found)
+}
+
+fn may_have_aborted(partition: &PartitionState, offsets: &Range<i64>) -> Vec<Arc<Segment>> {
+    let segments = partition.segments.read().unwrap_or_else(PoisonError::into_inner);
+    let first = segments.partition_point(|segment| segment.base <= offsets.start).saturating_sub(1);
+    let possible = segments.iter().skip(first).filter(|segment| segment.may_have_aborted(offsets));
+    possible.cloned().collect()
 }
 
 /// A read that failed because the segment was removed meanwhile says so.
@@ -218,20 +243,21 @@ fn explain(partition: &PartitionState, offset: i64, error: ReadError) -> ReadErr
     error
 }
 
-/// The segment that holds `offset`.
-fn segment_of(partition: &PartitionState, offset: i64) -> Option<Arc<Segment>> {
+/// The segment that holds `offset`, and the base of the one after it.
+fn segment_of(partition: &PartitionState, offset: i64) -> Option<(Arc<Segment>, Option<i64>)> {
     let segments = partition.segments.read().unwrap_or_else(PoisonError::into_inner);
     let after = segments.partition_point(|segment| segment.base <= offset);
-    segments.get(after.checked_sub(1)?).cloned()
+    let segment = segments.get(after.checked_sub(1)?)?;
+    Some((Arc::clone(segment), segments.get(after).map(|next| next.base)))
 }
 
-/// Reads from one segment's file. The published bytes hold whole batches only and one of them holds `offset`.
+/// Reads from one segment's file. The published bytes hold whole batches only; `None` when they end before `offset`.
 fn read_segment(
     core: &Core,
     segment: &Segment,
     offset: i64,
     bytes_max: usize,
-) -> Result<(Bytes, i64), ReadError> {
+) -> Result<Option<(Bytes, i64)>, ReadError> {
     let io = |error| ReadError::io(segment.path(Kind::Log))(error);
     let file = segment.file(core.files(), Kind::Log).map_err(io)?;
     let end = segment.published();
@@ -251,8 +277,9 @@ fn read_segment(
                     position + start as u64,
                     buffer.get(start..end).unwrap_or_default(),
                 )?;
-                return Ok((Bytes::from(buffer).slice(start..end), next_offset));
+                return Ok(Some((Bytes::from(buffer).slice(start..end), next_offset)));
             }
+            Ok(Cut::Nothing) => return Ok(None),
             Ok(Cut::Further { skip, needed }) => {
                 position += skip as u64;
                 wanted = needed.max(bytes_max.saturating_add(slack));
@@ -268,6 +295,8 @@ fn read_segment(
 enum Cut {
     /// It lies here.
     Found { start: usize, end: usize, next_offset: i64 },
+    /// All batches end before it.
+    Nothing,
     /// Read again, `skip` bytes further, at least `needed` bytes.
     Further { skip: usize, needed: usize },
 }
@@ -287,6 +316,7 @@ fn cut_out(
             return match (found, end + HEADER_BYTES > left) {
                 (true, _) => Ok(Cut::Found { start, end, next_offset }),
                 (false, false) => Ok(Cut::Further { skip: start, needed: HEADER_BYTES }),
+                (false, true) if end == left => Ok(Cut::Nothing),
                 (false, true) => {
                     let have = left.saturating_sub(end);
                     Err((end, BatchError::Truncated { needed: HEADER_BYTES, have }))
@@ -364,17 +394,32 @@ fn search_start(
     partition: &PartitionState,
     timestamp_ms: i64,
 ) -> Result<Option<i64>, ReadError> {
-    let segments = partition.segments.read().unwrap_or_else(PoisonError::into_inner).clone();
-    for segment in segments {
-        let io = |error| {
-            explain(partition, segment.base, ReadError::io(segment.path(Kind::TimeIndex))(error))
+    let mut at = 0;
+    loop {
+        let segment = {
+            let segments = partition.segments.read().unwrap_or_else(PoisonError::into_inner);
+            let Some(segment) = segments.get(at) else { return Ok(None) };
+            Arc::clone(segment)
         };
-        let greatest = segment.greatest_timestamp(core.files()).map_err(io)?;
-        if greatest.is_some_and(|greatest| greatest >= timestamp_ms) {
-            return segment.offset_before(core.files(), timestamp_ms).map(Some).map_err(io);
+        match search_segment(core, &segment, timestamp_ms) {
+            Ok(Some(offset)) => return Ok(Some(offset)),
+            Ok(None) => at += 1,
+            // Cleaning has put another in the place of some: the list is another.
+            Err(_) if segment.is_replaced() => at = 0,
+            Err(error) => {
+                let error = ReadError::io(segment.path(Kind::TimeIndex))(error);
+                return Err(explain(partition, segment.base, error));
+            }
         }
     }
-    Ok(None)
+}
+
+fn search_segment(core: &Core, segment: &Segment, timestamp_ms: i64) -> io::Result<Option<i64>> {
+    let greatest = segment.greatest_timestamp(core.files())?;
+    if greatest.is_none_or(|greatest| greatest < timestamp_ms) {
+        return Ok(None);
+    }
+    segment.offset_before(core.files(), timestamp_ms).map(Some)
 }
 
 fn search_batch(batch: &Bytes, offset_min: i64, timestamp_ms: i64) -> Option<(i64, i64)> {

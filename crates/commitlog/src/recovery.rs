@@ -23,6 +23,7 @@ use tidemill_world::{Disk, File, OpenHow};
 use crate::age::SegmentLimits;
 use crate::batch::{HEADER_BYTES, header};
 use crate::checkpoint::{EpochStart, Mark, read_epochs};
+use crate::clean::finish_swaps;
 use crate::error::Corruption;
 use crate::index::{ActiveIndex, OFFSET_ENTRY_BYTES, TIME_ENTRY_BYTES, decode_offset};
 use crate::limits::{INDEX_FILE_BYTES_MAX, INDEX_INTERVAL_BYTES, ROUND_BYTES_MAX};
@@ -89,6 +90,7 @@ impl Recovery<'_> {
     }
 
     fn recover(&self) -> Result<Opened, Stop> {
+        finish_swaps(self.disk, self.folder)?.map_err(Stop::Corrupt)?;
         let mut bases = self.segment_bases()?;
         if bases.is_empty() {
             bases.push(self.create_first(self.log_start.unwrap_or(0))?);

@@ -7,17 +7,17 @@
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use tidemill_world::{Disk, File};
+use tidemill_world::{Disk, File, OpenHow};
 
 use crate::aborted::{Search, Summary};
 use crate::handles::ReadHandles;
 use crate::index::{
     ActiveIndex, OFFSET_ENTRY_BYTES, TIME_ENTRY_BYTES, decode_time, find_position, find_time,
 };
-use crate::names::{Kind, segment_file};
+use crate::names::{Kind, SWAP, passing_file, segment_file};
 
 /// Makes handles of different segments different, also when a topic is made anew under the same name.
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
@@ -30,6 +30,10 @@ pub(crate) struct Segment {
     pub(crate) id: u64,
     pub(crate) base: i64,
     folder: PathBuf,
+    /// It was cleaned, and its files may still have their passing names.
+    is_passing: AtomicBool,
+    /// Another segment has taken its place: its files may no longer be opened by their names.
+    is_replaced: AtomicBool,
     published: AtomicU64,
     greatest_timestamp: AtomicI64,
     /// What a closed segment's transaction index has.
@@ -56,11 +60,35 @@ impl Segment {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             base,
             folder: folder.to_owned(),
+            is_passing: AtomicBool::new(false),
+            is_replaced: AtomicBool::new(false),
             published: AtomicU64::new(published),
             greatest_timestamp: AtomicI64::new(UNKNOWN),
             aborted: OnceLock::new(),
             index: RwLock::new(index),
         }
+    }
+
+    /// A closed segment that cleaning has made; its files still have their passing names.
+    pub(crate) fn passing(folder: &Path, base: i64, bytes: u64) -> Self {
+        let segment = Self::new(folder, base, bytes, None);
+        segment.is_passing.store(true, Ordering::Release);
+        segment
+    }
+
+    /// The files have their names for good.
+    pub(crate) fn set_named(&self) {
+        self.is_passing.store(false, Ordering::Release);
+    }
+
+    /// Another segment is in the list in its place; its names change from here on.
+    pub(crate) fn set_replaced(&self) {
+        self.is_replaced.store(true, Ordering::Release);
+    }
+
+    /// Whether a reader must look its offset up again.
+    pub(crate) fn is_replaced(&self) -> bool {
+        self.is_replaced.load(Ordering::Acquire)
     }
 
     pub(crate) fn path(&self, kind: Kind) -> PathBuf {
@@ -111,8 +139,28 @@ impl Segment {
         }
     }
 
+    /// An open file of the segment. Fails with [`is_replaced`](Self::is_replaced) set when the file under its name may
+    /// be that of another segment.
     pub(crate) fn file(&self, files: Files<'_>, kind: Kind) -> io::Result<Arc<dyn File>> {
-        files.handles.get(files.disk, self.id, kind, || self.path(kind))
+        let file = files.handles.get(self.id, kind, || self.open(files.disk, kind));
+        // Told before the first name changes, so that what was opened before it was told is ours.
+        if self.is_replaced() {
+            files.handles.forget(self.id);
+            return Err(io::Error::other("the segment was replaced"));
+        }
+        file
+    }
+
+    fn open(&self, disk: &dyn Disk, kind: Kind) -> io::Result<Arc<dyn File>> {
+        if self.is_passing.load(Ordering::Acquire) {
+            let passing = passing_file(&self.folder, self.base, kind, SWAP);
+            match disk.open(&passing, OpenHow::Read) {
+                // It has its name by now.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                result => return Ok(Arc::from(result?)),
+            }
+        }
+        Ok(Arc::from(disk.open(&self.path(kind), OpenHow::Read)?))
     }
 
     /// A position from which scanning forward meets the batch that holds `offset`.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::checkpoint::Mark;
+use crate::clean_state::CleanState;
 use crate::config::{TopicId, TopicInfo};
 use crate::error::{AppendError, Corruption, ReadError};
 use crate::names::partition_folder;
@@ -72,6 +73,7 @@ pub(crate) struct PartitionState {
     writer: Mutex<Option<PartitionWriter>>,
     /// How far the partition was last known to be synced, as in the durable file.
     pub(crate) mark: Mutex<Option<Mark>>,
+    pub(crate) clean: CleanState,
 }
 
 /// What a partition looks like when it is opened.
@@ -92,6 +94,7 @@ impl PartitionState {
         number: u64,
         folder: PathBuf,
         mark: Option<Mark>,
+        first_dirty: Option<i64>,
         opened: Opened,
     ) -> Self {
         Self {
@@ -109,6 +112,7 @@ impl PartitionState {
             watchers: Watchers::default(),
             condition: RwLock::new(opened.condition),
             writer: Mutex::new(opened.writer),
+            clean: CleanState::new(mark.as_ref(), first_dirty),
             mark: Mutex::new(mark),
         }
     }

@@ -24,6 +24,8 @@ pub(crate) fn config() -> LogConfig {
         segment_bytes: 16 << 10,
         tail_cache_bytes: 16 << 10,
         retention_check_ms: 1_000,
+        cleaner_check_ms: 1_000,
+        cleaner_memory_bytes: 24 * 16,
         mark_every_ms: 100,
         queue_bytes: 256 << 10,
         queue_appends: 64,
@@ -123,6 +125,8 @@ pub(crate) fn of_producer(batch: &Bytes, id: i64, epoch: i16, sequence: i32) -> 
 }
 
 mod appends;
+mod cleaning;
+mod cleaning_model;
 mod corruption;
 mod files;
 mod idempotence;

@@ -2,14 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a helper of a test fails the test")]
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tidemill_commitlog::batch::{BatchBuilder, Record, check, records};
 use tidemill_commitlog::{
-    Acks, AppendError, Log, LogConfig, OpenError, Partition, ReadError, TopicConfig,
+    Acks, AppendError, Cleanup, Log, LogConfig, OpenError, Partition, ReadError, TopicConfig,
     offsets::CommittedOffset, offsets::GroupOffsets,
 };
 use tidemill_world::World;
@@ -247,4 +248,79 @@ fn readers_follow_writers_while_old_segments_and_other_topics_go() {
     assert!(partition.log_start_offset() > 0, "old segments went");
     assert!(partition.size_bytes() < 1_000_000);
     log.close().unwrap();
+}
+
+/// The last value of each key, and how many records had to be read for it.
+fn fold(partition: &Partition) -> (BTreeMap<Vec<u8>, Vec<u8>>, usize) {
+    let (mut fold, mut count, mut offset) = (BTreeMap::new(), 0, 0);
+    let end = partition.high_watermark();
+    while offset < end {
+        let read = partition.read(offset, 50_000).unwrap();
+        for batch in read.batches() {
+            for record in records(&batch).unwrap().iter().map(Result::unwrap) {
+                if record.offset >= offset && record.offset < end {
+                    count += 1;
+                    fold.insert(record.key.unwrap().to_vec(), record.value.unwrap().to_vec());
+                }
+            }
+        }
+        assert!(read.next_offset > offset);
+        offset = read.next_offset;
+    }
+    (fold, count)
+}
+
+#[test]
+fn readers_get_the_last_of_each_key_while_the_log_is_cleaned() {
+    let folder = Folder::new("clean");
+    let config = LogConfig {
+        tail_cache_bytes: 10_000,
+        cleaner_check_ms: 1,
+        mark_every_ms: 2,
+        ..LogConfig::new(&folder.0)
+    };
+    let log = Log::open(World::real(), config.clone()).unwrap();
+    let topic = TopicConfig {
+        segment_bytes: Some(20_000),
+        cleanup: Cleanup::COMPACT,
+        min_cleanable_dirty_ratio: 0.1,
+        ..TopicConfig::default()
+    };
+    log.create_topic("t", topic).unwrap();
+    let partition = log.partition("t", 0).unwrap();
+    let write = |number: u32| {
+        let mut builder = BatchBuilder::new(1 << 20);
+        let (key, value) = ((number % 20).to_be_bytes(), [number.to_be_bytes(); 100].concat());
+        let record = Record { key: Some(&key), value: Some(&value), ..Record::default() };
+        builder.push(&record).unwrap();
+        partition.append_wait(builder.finish(), Acks::Synced).unwrap();
+    };
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..2)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut passes = 0;
+                    while !done.load(Ordering::Relaxed) {
+                        let keys = fold(&partition).0.len();
+                        assert!(keys == 20 || partition.high_watermark() < 40, "{keys} keys");
+                        passes += 1;
+                    }
+                    passes
+                })
+            })
+            .collect();
+        (0..2_000).for_each(write);
+        done.store(true, Ordering::Relaxed);
+        for reader in readers {
+            assert!(reader.join().unwrap() > 0);
+        }
+    });
+    log.close().unwrap();
+    let log = Log::open(World::real(), config).unwrap();
+    let (found, count) = fold(&log.partition("t", 0).unwrap());
+    let expected =
+        |number: u32| ((number % 20).to_be_bytes().to_vec(), [number.to_be_bytes(); 100].concat());
+    assert_eq!(found, (1_980..2_000).map(expected).collect());
+    assert!(count < 1_000, "{count} of 2,000 records are left");
 }

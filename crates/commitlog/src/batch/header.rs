@@ -165,6 +165,30 @@ impl BatchHeader {
     }
 }
 
+impl BatchHeader {
+    /// Writes all fields to the front of `batch`, but the checksum.
+    pub(super) fn write(&self, batch: &mut [u8]) {
+        let length = i32::try_from(self.bytes.saturating_sub(LENGTH_END)).unwrap_or(i32::MAX);
+        let mut put = |at: usize, field: &[u8]| {
+            if let Some(target) = batch.get_mut(at..at + field.len()) {
+                target.copy_from_slice(field);
+            }
+        };
+        put(0, &self.base_offset.to_be_bytes());
+        put(8, &length.to_be_bytes());
+        put(12, &self.leader_epoch.to_be_bytes());
+        put(16, &[2]);
+        put(CRC_START, &self.attributes.to_be_bytes());
+        put(23, &self.last_offset_delta.to_be_bytes());
+        put(27, &self.base_timestamp_ms.to_be_bytes());
+        put(35, &self.max_timestamp_ms.to_be_bytes());
+        put(43, &self.producer_id.to_be_bytes());
+        put(51, &self.producer_epoch.to_be_bytes());
+        put(53, &self.base_sequence.to_be_bytes());
+        put(57, &self.record_count.to_be_bytes());
+    }
+}
+
 /// Patches the base offset; the checksum does not cover it.
 pub(crate) fn set_base_offset(batch: &mut [u8], offset: i64) {
     if let Some(field) = batch.get_mut(..8) {

@@ -49,6 +49,11 @@ impl Records {
         &self.header
     }
 
+    /// The bytes of the records, decompressed.
+    pub(super) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// The records in order. After an error the iterator ends.
     pub fn iter(&self) -> RecordIter<'_> {
         RecordIter { header: &self.header, rest: &self.body, index: 0 }

@@ -64,13 +64,17 @@ impl Writer {
     }
 
     fn write_marks(&self) -> io::Result<()> {
-        let mut lines = Vec::new();
+        let (mut lines, mut marked) = (Vec::new(), Vec::new());
         for partition in self.core.partitions() {
             if let Some(mark) = &*partition.mark.lock().unwrap_or_else(PoisonError::into_inner) {
                 lines.push(mark.line(partition.topic.id, partition.index));
+                marked.push((Arc::clone(&partition), mark.segment));
             }
         }
-        checkpoint::write(self.core.world.disk(), &self.path(SYNCED_MARKS), &lines)
+        checkpoint::write(self.core.world.disk(), &self.path(SYNCED_MARKS), &lines)?;
+        // What lies before them is not scanned any more, and may be cleaned.
+        marked.iter().for_each(|(partition, segment)| partition.clean.set_durable_mark(*segment));
+        Ok(())
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -100,6 +104,10 @@ impl Writer {
     fn retain_partition(&mut self, partition: &Arc<PartitionState>) -> io::Result<()> {
         if self.has_expired(partition)? {
             self.roll_expired(partition);
+        }
+        let _turn = partition.clean.files_turn();
+        if partition.clean.is_swap_pending() {
+            return Ok(());
         }
         let segments = partition.segments.read().unwrap_or_else(PoisonError::into_inner).clone();
         let count = self.removable(partition, &segments)?;
