@@ -159,9 +159,9 @@ impl fmt::Display for Corruption {
         let Self { file, position, what } = self;
         write!(
             f,
-            "{} is corrupt at byte {position}: {what}; nothing was cut: check the disk, then restore the \
-             file from a backup, or cut it to {position} bytes and remove the later segments to go on \
-             without what follows",
+            "{} is corrupt at byte {position}: {what}; nothing was cut: check the disk, then restore the file from a \
+             backup, or stop and run `tidemill log check DIR` to see all that is wrong and `tidemill log repair DIR` to \
+             set aside what follows and go on without it",
             file.display()
         )
     }

@@ -64,6 +64,7 @@
 //! ```
 
 pub mod batch;
+pub mod check;
 mod config;
 mod error;
 mod limits;

@@ -30,12 +30,24 @@ pub(crate) fn scan(
     next_offset: i64,
     index: &mut ActiveIndex,
 ) -> io::Result<Scan> {
+    scan_each(file, position, next_offset, index, |_, _| ())
+}
+
+/// [`scan`], telling `each` of every good batch and where it begins.
+pub(crate) fn scan_each(
+    file: &dyn File,
+    position: u64,
+    next_offset: i64,
+    index: &mut ActiveIndex,
+    mut each: impl FnMut(&BatchHeader, u64),
+) -> io::Result<Scan> {
     let mut window = Window::new(file)?;
     let mut scan = Scan { end: position, next_offset, bad: None };
     while scan.end < window.file_bytes {
         match window.batch(scan.end, scan.next_offset)? {
             Ok(header) => {
                 index.add(&header, scan.end);
+                each(&header, scan.end);
                 scan.end += header.bytes as u64;
                 scan.next_offset = header.last_offset() + 1;
             }

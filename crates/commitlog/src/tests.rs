@@ -125,7 +125,7 @@ pub(crate) fn of_producer(batch: &Bytes, id: i64, epoch: i16, sequence: i32) -> 
 }
 
 mod appends;
-mod cleaning;
+pub(crate) mod cleaning;
 mod cleaning_model;
 mod corruption;
 mod files;
