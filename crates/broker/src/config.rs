@@ -7,6 +7,7 @@ use std::time::Duration;
 use tidemill_commitlog::TopicConfig;
 
 use crate::groups::GroupLimits;
+use crate::transactions::TransactionLimits;
 
 /// An address told to clients instead of the one they reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +75,8 @@ pub struct BrokerConfig {
     /// The settings as the file stated them, by Kafka's names, to be told to clients. They decide nothing: the fields above
     /// do.
     pub stated: BTreeMap<String, String>,
+    /// Limits of transactions.
+    pub transactions: TransactionLimits,
 }
 
 impl BrokerConfig {
@@ -104,6 +107,7 @@ impl BrokerConfig {
             fetch_sessions_max: 1_000,
             groups: GroupLimits::default(),
             stated: BTreeMap::new(),
+            transactions: TransactionLimits::default(),
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::answer::{Later, Reply, RequestError};
 use crate::config::BrokerConfig;
 use crate::fetch_session::FetchSessions;
 use crate::groups::Groups;
+use crate::transactions::Transactions;
 
 /// The parts of one broker, shared by all connections.
 pub(crate) struct Shared {
@@ -23,6 +24,7 @@ pub(crate) struct Shared {
     pub(crate) admin: Admin,
     pub(crate) groups: Arc<Groups>,
     pub(crate) offsets: GroupOffsets,
+    pub(crate) transactions: Arc<Transactions>,
     // A std mutex: held for a look-up, never across an await.
     pub(crate) sessions: Mutex<FetchSessions>,
     pub(crate) cluster_id: Text,

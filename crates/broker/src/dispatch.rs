@@ -84,7 +84,7 @@ pub(crate) static TABLE: &[Row] = &[
         0 - 6,
         tidemill_wire::find_coordinator::FindCoordinatorRequest,
         k10_find_coordinator,
-        "groups only; there are no transactions yet"
+        "groups and transactional ids: this broker coordinates them all"
     ),
     row!(JoinGroup, 0 - 9, tidemill_wire::join_group::JoinGroupRequest, k11_join_group, ""),
     row!(Heartbeat, 0 - 4, tidemill_wire::heartbeat::HeartbeatRequest, k12_heartbeat, ""),
@@ -131,13 +131,48 @@ pub(crate) static TABLE: &[Row] = &[
         0 - 5,
         tidemill_wire::init_producer_id::InitProducerIdRequest,
         k22_init_producer_id,
-        "idempotent producers; a transactional id is answered with error 35, because there are no transactions yet"
+        ""
     ),
     row!(
         OffsetForLeaderEpoch,
         2 - 4,
         tidemill_wire::offset_for_leader_epoch::OffsetForLeaderEpochRequest,
         k23_offset_for_leader_epoch,
+        ""
+    ),
+    row!(
+        AddPartitionsToTxn,
+        0 - 5,
+        tidemill_wire::add_partitions_to_txn::AddPartitionsToTxnRequest,
+        k24_add_partitions_to_txn,
+        ""
+    ),
+    row!(
+        AddOffsetsToTxn,
+        0 - 4,
+        tidemill_wire::add_offsets_to_txn::AddOffsetsToTxnRequest,
+        k25_add_offsets_to_txn,
+        ""
+    ),
+    row!(
+        EndTxn,
+        0 - 5,
+        tidemill_wire::end_txn::EndTxnRequest,
+        k26_end_txn,
+        "answered once every partition's marker is on the disk"
+    ),
+    row!(
+        WriteTxnMarkers,
+        1 - 2,
+        tidemill_wire::write_txn_markers::WriteTxnMarkersRequest,
+        k27_write_txn_markers,
+        "for whoever mends a transaction that hangs; the broker itself writes its markers without it"
+    ),
+    row!(
+        TxnOffsetCommit,
+        0 - 5,
+        tidemill_wire::txn_offset_commit::TxnOffsetCommitRequest,
+        k28_txn_offset_commit,
         ""
     ),
     row!(
@@ -253,6 +288,27 @@ pub(crate) static TABLE: &[Row] = &[
         ""
     ),
     row!(
+        DescribeProducers,
+        0 - 0,
+        tidemill_wire::describe_producers::DescribeProducersRequest,
+        k61_describe_producers,
+        ""
+    ),
+    row!(
+        DescribeTransactions,
+        0 - 0,
+        tidemill_wire::describe_transactions::DescribeTransactionsRequest,
+        k65_describe_transactions,
+        ""
+    ),
+    row!(
+        ListTransactions,
+        0 - 2,
+        tidemill_wire::list_transactions::ListTransactionsRequest,
+        k66_list_transactions,
+        ""
+    ),
+    row!(
         ConsumerGroupHeartbeat,
         0 - 1,
         tidemill_wire::consumer_group_heartbeat::ConsumerGroupHeartbeatRequest,
@@ -313,7 +369,8 @@ What the broker serves, written from its dispatch table. Apache Kafka 4.3 is the
 answered as Kafka answers it.
 
 Idempotent producers, the default of Kafka's clients, are served: a batch that is sent again is kept once, also over a
-crash. There are no transactions, no SASL and no TLS yet.
+crash. So are transactions, in the protocol of KIP-890 (`transaction.version=2`) and in the older one; each ends with one group
+commit of all its partitions. There is no SASL and no TLS yet.
 
 | API | key | versions | |
 |---|---|---|---|

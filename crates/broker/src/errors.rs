@@ -30,6 +30,14 @@ pub(crate) fn append(error: &AppendError) -> ErrorCode {
     }
 }
 
+/// What a fenced producer is told: clients of older versions know only the first name that the error had.
+pub(crate) fn fenced(error: ErrorCode, knows_fenced: bool) -> ErrorCode {
+    match error {
+        ErrorCode::ProducerFenced if !knows_fenced => ErrorCode::InvalidProducerEpoch,
+        error => error,
+    }
+}
+
 fn batch(error: &BatchError) -> ErrorCode {
     match error {
         BatchError::Codec(_) => ErrorCode::UnsupportedCompressionType,

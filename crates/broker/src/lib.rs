@@ -13,7 +13,8 @@
 //! `server` accepts, `connection` turns a socket into frames and back, `dispatch` is the table of what is
 //! served, `handlers` has one file per API named by its key, `errors` is the only place that turns
 //! the log's errors into Kafka's. `settings` knows Kafka's names of what can be set, `admin` what was changed and what
-//! holds. `groups` and `fetch_session` are plain state machines.
+//! holds. `groups`, `transactions` and `fetch_session` are plain state machines with
+//! thin drivers.
 //!
 //! # The story
 //!
@@ -40,8 +41,10 @@ mod names;
 mod server;
 pub mod settings;
 mod topics;
+mod transactions;
 
 pub use config::{Advertised, BrokerConfig};
 pub use dispatch::compatibility_markdown;
 pub use groups::GroupLimits;
 pub use server::{Broker, StartError};
+pub use transactions::TransactionLimits;

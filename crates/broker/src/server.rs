@@ -23,6 +23,7 @@ use crate::context::{Client, Row, Shared};
 use crate::dispatch::TABLE;
 use crate::fetch_session::FetchSessions;
 use crate::groups::Groups;
+use crate::transactions::{TransactionLimits, Transactions};
 
 /// How long to wait when the system refuses a connection (too many open files), so that the loop does not burn.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -50,6 +51,9 @@ pub enum StartError {
         /// Why not.
         source: io::Error,
     },
+    /// The transactional ids cannot be read from the log.
+    #[error("cannot open the transactions: {0}")]
+    Transactions(String),
 }
 
 /// A running broker. Dropping it ends it like [`shutdown`](Broker::shutdown), without waiting.
@@ -59,6 +63,7 @@ pub struct Broker {
     stop: Option<oneshot::Sender<()>>,
     accepting: JoinHandle<()>,
     groups: JoinHandle<()>,
+    transactions: JoinHandle<()>,
 }
 
 impl Broker {
@@ -83,10 +88,11 @@ impl Broker {
         let local_addr = listener.local_addr().map_err(listen)?;
         let shared = share(log, world, config, table).await?;
         let groups = tokio::spawn(Arc::clone(&shared.groups).run());
+        let transactions = tokio::spawn(Arc::clone(&shared.transactions).run());
         let (stop, stopped) = oneshot::channel();
         let accepting = tokio::spawn(accept(listener, shared, stopped));
         tracing::info!(%local_addr, "broker listens");
-        Ok(Self { local_addr, stop: Some(stop), accepting, groups })
+        Ok(Self { local_addr, stop: Some(stop), accepting, groups, transactions })
     }
 
     /// Where the broker listens.
@@ -102,6 +108,7 @@ impl Broker {
             tracing::error!("the accepting task panicked");
         }
         self.groups.abort();
+        self.transactions.abort();
     }
 }
 
@@ -109,6 +116,7 @@ impl Drop for Broker {
     fn drop(&mut self) {
         // The accepting task ends when `stop` is dropped and takes the connections with it.
         self.groups.abort();
+        self.transactions.abort();
     }
 }
 
@@ -135,6 +143,7 @@ async fn share(
             return Err(StartError::Settings { path, source });
         }
     };
+    let transactions = open_transactions(&log, &world, &offsets, config.transactions).await?;
     let cluster_id = match &config.cluster_id {
         Some(id) => Text::from(id.as_str()),
         None => {
@@ -146,12 +155,29 @@ async fn share(
         sessions: Mutex::new(FetchSessions::new(config.fetch_sessions_max)),
         admin,
         offsets,
+        transactions,
         log,
         world,
         config,
         cluster_id,
         table,
     }))
+}
+
+async fn open_transactions(
+    log: &Log,
+    world: &World,
+    offsets: &GroupOffsets,
+    limits: TransactionLimits,
+) -> Result<Arc<Transactions>, StartError> {
+    let (log, world, offsets) = (log.clone(), world.clone(), offsets.clone());
+    let opening =
+        tokio::task::spawn_blocking(move || Transactions::open(&log, &world, &offsets, limits));
+    match opening.await {
+        Ok(Ok(transactions)) => Ok(transactions),
+        Ok(Err(error)) => Err(StartError::Transactions(error.to_string())),
+        Err(error) => Err(StartError::Transactions(error.to_string())),
+    }
 }
 
 /// The connections that are open.

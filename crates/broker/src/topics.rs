@@ -9,10 +9,12 @@ use tidemill_wire::{ErrorCode, Uuid};
 use crate::context::Shared;
 use crate::errors::Failure;
 use crate::names;
+use crate::transactions::TRANSACTIONS_TOPIC;
+use crate::transactions::types::Place;
 
 /// Whether the broker owns the topic. Clients may read such a topic; only the broker writes it.
 pub(crate) fn is_internal(name: &str) -> bool {
-    name == OFFSETS_TOPIC
+    name == OFFSETS_TOPIC || name == TRANSACTIONS_TOPIC
 }
 
 impl Shared {
@@ -27,6 +29,22 @@ impl Shared {
             return self.log.topic_by_id(TopicId(id.0)).ok_or(ErrorCode::UnknownTopicId);
         }
         self.log.topic(name).ok_or(ErrorCode::UnknownTopicOrPartition)
+    }
+
+    /// A partition that is there, as transactions name it.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub(crate) fn place(&self, topic: &str, index: i32) -> Result<Place, ErrorCode> {
+        let unknown = ErrorCode::UnknownTopicOrPartition;
+        let topic = self.log.topic(topic).ok_or(unknown)?;
+        let is_there = (0..topic.config.partitions).contains(&index);
+        if is_there { Ok((topic.name, index)) } else { Err(unknown) }
+    }
+
+    /// The partition with the offsets of every group.
+    pub(crate) fn offsets_place(&self) -> Place {
+        (Arc::clone(&self.offsets.partition().topic().name), 0)
     }
 
     /// Makes a topic unless it is there. The disk is waited for on a thread that may wait.

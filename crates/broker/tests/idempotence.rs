@@ -69,16 +69,6 @@ fn an_epoch_is_raised_until_there_is_none_left() {
 }
 
 #[test]
-fn a_transaction_is_refused_for_good() {
-    let server = Server::start();
-    let request =
-        InitProducerIdRequest { transactional_id: Some("mine".into()), ..Default::default() };
-    let response = server.connect().call(&request, 5);
-    let refused = (response.error_code, response.producer_id);
-    assert_eq!(refused, (ErrorCode::UnsupportedVersion.code(), -1));
-}
-
-#[test]
 fn repeats_gaps_and_old_epochs_have_kafkas_answers() {
     let mut server = Server::start();
     let mut client = server.connect();

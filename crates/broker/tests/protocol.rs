@@ -30,7 +30,14 @@ fn api_versions_is_answered_in_every_version() {
         };
         // Produce is told from 0 although 3 is the oldest: clients choose their compression by it.
         assert_eq!((range(0), range(1)), (Some((0, 13)), Some((4, 18))));
-        assert_eq!((range(22), range(24)), (Some((0, 5)), None));
+        assert_eq!((range(22), range(26), range(58)), (Some((0, 5)), Some((0, 5)), None));
+        // Clients choose the protocol of their transactions by it.
+        let features = told.finalized_features.iter();
+        let levels: Vec<_> = features
+            .filter(|feature| &*feature.name == "transaction.version")
+            .map(|feature| feature.max_version_level)
+            .collect();
+        assert_eq!(levels, if version < 3 { vec![] } else { vec![2] });
     }
 }
 
@@ -50,7 +57,7 @@ fn a_newer_api_versions_is_answered_with_error_35_in_version_0() {
 #[test]
 fn other_versions_out_of_range_and_unknown_apis_close_the_connection() {
     let server = Server::start();
-    for (key, version) in [(3, 99), (0, 2), (1, 3), (24, 0), (999, 0), (-1, 0)] {
+    for (key, version) in [(3, 99), (0, 2), (1, 3), (58, 0), (999, 0), (-1, 0)] {
         let mut client = server.connect();
         let (key, version) = (i16::to_be_bytes(key), i16::to_be_bytes(version));
         let mut frame = vec![0, 0, 0, 30];
@@ -98,6 +105,11 @@ fn every_version_of_every_api_is_answered() {
         alter_replica_log_dirs AlterReplicaLogDirsRequest 1..=2;
         describe_log_dirs DescribeLogDirsRequest 1..=5;
         create_partitions CreatePartitionsRequest 0..=3;
+        add_partitions_to_txn AddPartitionsToTxnRequest 0..=5;
+        add_offsets_to_txn AddOffsetsToTxnRequest 0..=4;
+        end_txn EndTxnRequest 0..=5;
+        write_txn_markers WriteTxnMarkersRequest 1..=2;
+        txn_offset_commit TxnOffsetCommitRequest 0..=5;
         delete_groups DeleteGroupsRequest 0..=2;
         elect_leaders ElectLeadersRequest 0..=2;
         incremental_alter_configs IncrementalAlterConfigsRequest 0..=1;
@@ -110,6 +122,9 @@ fn every_version_of_every_api_is_answered() {
         describe_cluster DescribeClusterRequest 0..=2;
         list_config_resources ListConfigResourcesRequest 0..=1;
         describe_topic_partitions DescribeTopicPartitionsRequest 0..=0;
+        describe_producers DescribeProducersRequest 0..=0;
+        describe_transactions DescribeTransactionsRequest 0..=0;
+        list_transactions ListTransactionsRequest 0..=2;
     }
     // The oldest versions of these two do not know null, which is their default.
     let request = MetadataRequest { topics: Some(vec![]), ..Default::default() };

@@ -1,9 +1,12 @@
 //! Produce (key 0): appends batches as they are.
 //!
 //! Versions: 3-8 classic encoding, 9 flexible, 10 tells where the leader is (never needed here), 13 names topics
-//! by id. Batches are queued to the log in the order they came before the next request is read; the answer waits
+//! by id. From 12 on what a transaction writes comes into it by being written (KIP-890); before, it is asked whether the
+//! partition was added. Batches are queued to the log in the order they came before the next request is read; the answer waits
 //! for what `acks` asks: 1 for the write, -1 for what the topic's durability says. With 0 there is no answer,
 //! and a failure closes the connection.
+
+mod gate;
 
 use std::time::Duration;
 
@@ -16,6 +19,7 @@ use tidemill_wire::produce::{
 };
 use tidemill_wire::{ErrorCode, Text, Uuid};
 
+use self::gate::Gate;
 use crate::answer::Answer;
 use crate::context::Call;
 use crate::{errors, topics};
@@ -36,16 +40,17 @@ pub(crate) async fn handle(call: &Call, request: ProduceRequest) -> Answer<Produ
         0 | 1 => Ok(Acks::Written),
         _ => Err(ErrorCode::InvalidRequiredAcks),
     };
-    // There are no transactions yet, and a client that wants one must not believe it has one.
-    let acks = match &request.transactional_id {
-        Some(_) => Err(ErrorCode::InvalidTxnState),
-        None => acks,
+    let gate = match acks {
+        Ok(_) => Gate::of(call, &request).await,
+        Err(_) => Gate::Open,
     };
     let patience = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
     let mut topics = Vec::with_capacity(request.topic_data.len());
     for topic in request.topic_data {
-        topics.push(start_topic(call, acks, patience.min(BUSY_WAIT_MAX), topic).await);
+        topics.push(start_topic(call, &gate, acks, patience.min(BUSY_WAIT_MAX), topic).await);
     }
+    // All is queued: the transaction may be ended now.
+    drop(gate);
     if request.acks == 0 {
         return Answer::Silent(Box::pin(all_appended(topics)));
     }
@@ -66,6 +71,7 @@ enum Started {
 
 async fn start_topic(
     call: &Call,
+    gate: &Gate,
     acks: Result<Acks, ErrorCode>,
     patience: Duration,
     topic: TopicProduceData,
@@ -81,9 +87,13 @@ async fn start_topic(
     let mut partitions = Vec::with_capacity(topic.partition_data.len());
     for data in topic.partition_data {
         let index = data.index;
-        let started = match &found {
+        let checked = found.as_ref().map_err(|error| *error).and_then(|found| {
+            gate.check(call.version, &found.0.name, index)?;
+            Ok(found)
+        });
+        let started = match checked {
             Ok((found, acks)) => start(call, found, *acks, patience, data).await,
-            Err(error) => Started::Refused(*error, None),
+            Err(error) => Started::Refused(error, None),
         };
         partitions.push((index, started));
     }

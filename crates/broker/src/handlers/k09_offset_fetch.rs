@@ -1,7 +1,8 @@
 //! OffsetFetch (key 9): where groups stand.
 //!
-//! Versions: 2 null for all topics and an error for the whole, 5 leader epochs, 6 flexible, 7 require stable
-//! (always so: nobody writes transactions yet), 8 several groups, 9 KIP-848 members, 10 topics by id.
+//! Versions: 2 null for all topics and an error for the whole, 5 leader epochs, 6 flexible, 7 require stable, 8 several
+//! groups, 9 KIP-848 members, 10 topics by id. Who requires stable offsets is told to ask again while an open
+//! transaction holds one, because it would read on from an offset that is about to change (KIP-447).
 
 use std::collections::BTreeMap;
 
@@ -27,7 +28,8 @@ pub(crate) async fn handle(
     request: OffsetFetchRequest,
 ) -> Answer<OffsetFetchResponse> {
     if call.version >= SEVERAL {
-        let groups = request.groups.into_iter().map(|asked| group(call, asked));
+        let stable = request.require_stable;
+        let groups = request.groups.into_iter().map(|asked| group(call, asked, stable));
         return Answer::Now(OffsetFetchResponse { groups: groups.collect(), ..Default::default() });
     }
     let topics = request.topics.map(|topics| {
@@ -38,7 +40,8 @@ pub(crate) async fn handle(
         };
         topics.into_iter().map(asked).collect()
     });
-    let found = find(call, &request.group_id, topics, false);
+    let stable = request.require_stable;
+    let found = find(call, &request.group_id, topics, false, stable);
     let topics = found.into_iter().map(|topic| OffsetFetchResponseTopic {
         name: topic.name,
         partitions: topic.partitions.into_iter().map(old_partition).collect(),
@@ -46,7 +49,7 @@ pub(crate) async fn handle(
     Answer::Now(OffsetFetchResponse { topics: topics.collect(), ..Default::default() })
 }
 
-fn group(call: &Call, asked: OffsetFetchRequestGroup) -> OffsetFetchResponseGroup {
+fn group(call: &Call, asked: OffsetFetchRequestGroup, stable: bool) -> OffsetFetchResponseGroup {
     let by_id = call.version >= BY_ID;
     let topics = asked.topics.map(|topics| {
         let asked = |topic: tidemill_wire::offset_fetch::OffsetFetchRequestTopics| Asked {
@@ -59,7 +62,7 @@ fn group(call: &Call, asked: OffsetFetchRequestGroup) -> OffsetFetchResponseGrou
     let (member, epoch) = (asked.member_id.as_ref(), asked.member_epoch);
     match call.shared.groups.fetch(&asked.group_id, member, epoch) {
         Ok(()) => {
-            let topics = find(call, &asked.group_id, topics, by_id);
+            let topics = find(call, &asked.group_id, topics, by_id, stable);
             OffsetFetchResponseGroup { group_id: asked.group_id, topics, error_code: 0 }
         }
         Err(error) => OffsetFetchResponseGroup {
@@ -81,23 +84,42 @@ fn find(
     group: &str,
     topics: Option<Vec<Asked>>,
     by_id: bool,
+    stable: bool,
 ) -> Vec<OffsetFetchResponseTopics> {
     match topics {
-        Some(topics) => topics.into_iter().map(|topic| some(call, group, topic, by_id)).collect(),
-        None => all(call, group),
+        Some(topics) => {
+            topics.into_iter().map(|topic| some(call, group, topic, by_id, stable)).collect()
+        }
+        None => all(call, group, stable),
     }
 }
 
-fn some(call: &Call, group: &str, asked: Asked, by_id: bool) -> OffsetFetchResponseTopics {
+/// Whether an offset may be told.
+fn check(call: &Call, group: &str, topic: &str, index: i32, stable: bool) -> Result<(), ErrorCode> {
+    let moves = stable && call.shared.offsets.is_pending(group, topic, index);
+    if moves { Err(ErrorCode::UnstableOffsetCommit) } else { Ok(()) }
+}
+
+fn some(
+    call: &Call,
+    group: &str,
+    asked: Asked,
+    by_id: bool,
+    stable: bool,
+) -> OffsetFetchResponseTopics {
     let name = match by_id {
         true => call.shared.find_topic(true, "", asked.id).map(|topic| Text::from(&*topic.name)),
         false => Ok(asked.name.clone()),
     };
-    let partitions = asked.partitions.into_iter().map(|index| match &name {
-        Ok(name) => {
-            partition(index, call.shared.offsets.fetch(group, name, index), ErrorCode::None)
+    let partitions = asked.partitions.into_iter().map(|index| {
+        let found = name.as_ref().map_err(|error| *error).and_then(|name| {
+            check(call, group, name, index, stable)?;
+            Ok(call.shared.offsets.fetch(group, name, index))
+        });
+        match found {
+            Ok(offset) => partition(index, offset, ErrorCode::None),
+            Err(error) => partition(index, None, error),
         }
-        Err(error) => partition(index, None, *error),
     });
     OffsetFetchResponseTopics {
         partitions: partitions.collect(),
@@ -106,10 +128,13 @@ fn some(call: &Call, group: &str, asked: Asked, by_id: bool) -> OffsetFetchRespo
     }
 }
 
-fn all(call: &Call, group: &str) -> Vec<OffsetFetchResponseTopics> {
+fn all(call: &Call, group: &str, stable: bool) -> Vec<OffsetFetchResponseTopics> {
     let mut topics: BTreeMap<String, Vec<OffsetFetchResponsePartitions>> = BTreeMap::new();
     for (topic, index, offset) in call.shared.offsets.fetch_all(group) {
-        let told = partition(index, Some(offset), ErrorCode::None);
+        let told = match check(call, group, &topic, index, stable) {
+            Ok(()) => partition(index, Some(offset), ErrorCode::None),
+            Err(error) => partition(index, None, error),
+        };
         topics.entry(topic.to_string()).or_default().push(told);
     }
     let told = |(name, partitions): (String, _)| {

@@ -1,4 +1,4 @@
-//! FindCoordinator (key 10): this broker, for every group.
+//! FindCoordinator (key 10): this broker, for every group and every transactional id.
 //!
 //! Version 1 tells groups from transactions, 3 is flexible, 4 asks for several keys.
 
@@ -13,6 +13,7 @@ use crate::context::Call;
 /// The first version that asks for several keys.
 const SEVERAL: i16 = 4;
 const GROUP: i8 = 0;
+const TRANSACTION: i8 = 1;
 
 /// Names this broker.
 pub(crate) async fn handle(
@@ -38,8 +39,14 @@ pub(crate) async fn handle(
 fn one(call: &Call, key_type: i8, key: Text) -> Coordinator {
     let refused = match key_type {
         GROUP if key.is_empty() => Some((ErrorCode::InvalidGroupId, "the group id is empty")),
-        GROUP => None,
-        _ => Some((ErrorCode::InvalidRequest, "only groups have a coordinator here")),
+        TRANSACTION if key.is_empty() => {
+            Some((ErrorCode::InvalidRequest, "the transactional id is empty"))
+        }
+        GROUP | TRANSACTION => None,
+        _ => Some((
+            ErrorCode::InvalidRequest,
+            "only groups (0) and transactions (1) have a coordinator here",
+        )),
     };
     if let Some((error, message)) = refused {
         return Coordinator {

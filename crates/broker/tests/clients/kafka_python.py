@@ -165,19 +165,6 @@ def a_producer_with_its_defaults_is_idempotent():
 
 
 @check
-def a_transaction_is_refused_at_once():
-    client = KafkaProducer(bootstrap_servers=BROKER, transactional_id=name("transaction"))
-    begun = time.monotonic()
-    try:
-        client.init_transactions()
-        raise AssertionError("there are no transactions")
-    except KafkaError:
-        pass
-    # It is an answer, not the end of the client's patience of a minute.
-    assert time.monotonic() - begun < PATIENCE_S / 2
-
-
-@check
 def topics_are_made_by_producing_to_them():
     topic = name("auto")
     sent = fill(topic, 1)
