@@ -6,12 +6,14 @@
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::bolt_node;
 use crate::check::{BuildError, check};
 use crate::component::{Bolt, DynBolt, DynSpout, Spout};
 use crate::context::{DEAD_LETTER_STREAM, DEFAULT_STREAM, GroupingInfo};
+use crate::grouping::{CustomGrouping, GroupingMaker};
 use crate::spec::{ComponentSpec, Guarantee, InputDecl, Maker, StreamDecl, Topology};
 use crate::spout_node;
 use crate::target::Dynamic;
@@ -307,7 +309,7 @@ macro_rules! stream_methods {
 
 macro_rules! input_methods {
     ($input:ty) => {
-        /// To the tasks in turn.
+        /// To the tasks in turn, but not to those whose queues are fuller than the others'.
         pub fn shuffle(self, from: impl Source<$input>) -> Self {
             self.input(from.names(), GroupingInfo::Shuffle)
         }
@@ -316,6 +318,26 @@ macro_rules! input_methods {
         pub fn fields(self, from: impl Source<$input>, fields: &[&str]) -> Self {
             let fields = fields.iter().map(|field| (*field).to_owned()).collect();
             self.input(from.names(), GroupingInfo::Fields(fields))
+        }
+
+        /// To one of two tasks that the named fields hash to, the one that was sent less: a key that has much of the
+        /// stream does not overload one task, and each task knows a part of a key at most.
+        pub fn partial_key(self, from: impl Source<$input>, fields: &[&str]) -> Self {
+            let fields = fields.iter().map(|field| (*field).to_owned()).collect();
+            self.input(from.names(), GroupingInfo::PartialKey(fields))
+        }
+
+        /// To the tasks that the user's grouping chooses; `factory` makes one instance per emitting task.
+        pub fn custom<G: CustomGrouping + 'static>(
+            self,
+            from: impl Source<$input>,
+            factory: impl Fn() -> G + Send + Sync + 'static,
+        ) -> Self {
+            let this = self.input(from.names(), GroupingInfo::Custom);
+            if let Some(input) = this.spec.inputs.last_mut() {
+                input.custom = Some(GroupingMaker(Arc::new(move || Box::new(factory()))));
+            }
+            this
         }
 
         /// To every task.
@@ -354,7 +376,8 @@ macro_rules! input_methods {
         }
 
         fn input(self, (component, stream): (String, String), grouping: GroupingInfo) -> Self {
-            self.spec.inputs.push(InputDecl { component, stream, grouping, feedback: false });
+            let (custom, feedback) = (None, false);
+            self.spec.inputs.push(InputDecl { component, stream, grouping, custom, feedback });
             self
         }
 

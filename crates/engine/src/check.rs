@@ -227,7 +227,7 @@ fn check_grouping(
 ) -> Result<(), BuildError> {
     let id = component.id.as_str().into();
     let (from, name) = (input.component.as_str().into(), input.stream.as_str().into());
-    if let GroupingInfo::Fields(fields) = &input.grouping {
+    if let GroupingInfo::Fields(fields) | GroupingInfo::PartialKey(fields) = &input.grouping {
         if fields.is_empty() {
             return Err(BuildError::NoFields { component: id, from });
         }
@@ -260,6 +260,8 @@ fn grouping_name(grouping: &GroupingInfo) -> &'static str {
     match grouping {
         GroupingInfo::Shuffle => "shuffle",
         GroupingInfo::Fields(_) => "fields",
+        GroupingInfo::PartialKey(_) => "partial-key",
+        GroupingInfo::Custom => "custom",
         GroupingInfo::All => "all",
         GroupingInfo::Global => "global",
         GroupingInfo::None => "none",

@@ -57,10 +57,14 @@ pub struct OutputStream {
 /// How tuples of a stream find the task that receives them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GroupingInfo {
-    /// To the tasks in turn.
+    /// To the tasks in turn, but not to those whose queues are fuller than the others'.
     Shuffle,
     /// To the task that the named fields hash to.
     Fields(Vec<String>),
+    /// To one of two tasks that the named fields hash to: the one that was sent less.
+    PartialKey(Vec<String>),
+    /// As the user's own code says.
+    Custom,
     /// To every task.
     All,
     /// To the task with the lowest number.

@@ -52,6 +52,7 @@ mod control;
 
 mod run;
 
+mod grouping;
 mod route;
 mod task;
 
@@ -95,6 +96,7 @@ pub use emit::{BoltOutput, Emitter, SpoutEmitter, SpoutOutput};
 pub use encode::{KeyHasher, TupleWriter};
 pub use engine::{Engine, EngineConfig, Running, StartError, Status, WORKERS_MAX};
 pub use error::{ComponentError, EmitError, FailReason, SubmitError, TUPLE_BYTES_MAX};
+pub use grouping::{CustomGrouping, GroupingContext};
 pub use histogram::Latencies;
 pub use policy::{Done, MessageId, Next, Retries, RetryPolicy};
 pub use spec::{Guarantee, Topology};

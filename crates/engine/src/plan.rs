@@ -8,7 +8,7 @@
 //! 2. neither it nor its source is blocking;
 //! 3. either the grouping is shuffle, none or local-or-shuffle and both have the same parallelism (task `i` is
 //!    fused to task `i`: a shuffle that is even before stays even), or both have one task and the
-//!    grouping is not direct.
+//!    grouping is neither direct nor custom.
 //!
 //! # Placing
 //!
@@ -26,9 +26,10 @@ use crate::context::{
     TopologyContext,
 };
 use crate::control::Control;
+use crate::grouping::{GroupingContext, GroupingMaker};
 use crate::queue::ring;
 use crate::roots::{Ledger, SpoutLedger};
-use crate::route::{Route, RouteKind};
+use crate::route::{Chooser, PartialKey, Route, RouteKind, Turn};
 use crate::run::{OutEdge, Run};
 use crate::spec::{ComponentSpec, Guarantee, InputDecl, Maker, StreamDecl, Topology};
 use crate::spout_node::SpoutSpec;
@@ -271,7 +272,7 @@ impl<'a> Planner<'a> {
             inputs.push(Input::new(consumer, meta.clone()));
         }
         let kind = self.route(&home, to, input, meta);
-        TargetSpec::Queue(Route { kind, first_edge, tasks: self.tasks[to].clone() })
+        TargetSpec::Queue(Route::new(kind, first_edge, self.tasks[to].clone()))
     }
 
     fn route(&self, home: &Home, to: usize, input: &InputDecl, meta: &TupleMeta) -> RouteKind {
@@ -289,14 +290,28 @@ impl<'a> Planner<'a> {
             GroupingInfo::All => return RouteKind::All,
             GroupingInfo::Global => return RouteKind::First,
             GroupingInfo::Direct => return RouteKind::Direct,
-            GroupingInfo::Fields(fields) => {
-                let index = |name| meta.fields.iter().position(|field| field == name);
-                return RouteKind::Fields(fields.iter().filter_map(index).collect());
+            GroupingInfo::Fields(fields) => return RouteKind::Fields(places(fields, meta)),
+            GroupingInfo::PartialKey(fields) => {
+                let partial = PartialKey::new(places(fields, meta), self.tasks[to].len());
+                return RouteKind::PartialKey(partial);
             }
+            GroupingInfo::Custom => return self.custom(to, input, meta),
         };
         // Emitters begin at different tasks, or the first would get the first tuple of each.
         let next = usize::try_from(self.world.random().next_u64()).unwrap_or(0) % positions.len();
-        RouteKind::Turn { positions, next }
+        RouteKind::Turn(Turn::new(positions, next))
+    }
+
+    fn custom(&self, to: usize, input: &InputDecl, meta: &TupleMeta) -> RouteKind {
+        let Some(GroupingMaker(make)) = &input.custom else { return RouteKind::All };
+        let mut grouping = make();
+        grouping.prepare(&GroupingContext {
+            component: meta.component.to_string(),
+            stream: meta.stream.to_string(),
+            fields: Arc::clone(&meta.fields),
+            tasks: self.tasks[to].clone(),
+        });
+        RouteKind::Custom(Chooser::new(grouping))
     }
 
     fn head(
@@ -324,6 +339,12 @@ impl<'a> Planner<'a> {
     }
 }
 
+/// The places of fields in a stream.
+fn places(fields: &[String], meta: &TupleMeta) -> Vec<usize> {
+    let place = |name| meta.fields.iter().position(|field| field == name);
+    fields.iter().filter_map(place).collect()
+}
+
 /// The component that the one at `at` is fused behind, by the rule in the module's head.
 fn fused_behind(components: &[ComponentSpec], at: usize) -> Option<usize> {
     let bolt = &components[at];
@@ -334,13 +355,14 @@ fn fused_behind(components: &[ComponentSpec], at: usize) -> Option<usize> {
         return None;
     }
     let fits = match input.grouping {
-        GroupingInfo::Direct => false,
+        GroupingInfo::Direct | GroupingInfo::Custom => false,
         GroupingInfo::Shuffle | GroupingInfo::None | GroupingInfo::LocalOrShuffle => {
             from.parallelism == bolt.parallelism
         }
-        GroupingInfo::Fields(_) | GroupingInfo::All | GroupingInfo::Global => {
-            from.parallelism == 1 && bolt.parallelism == 1
-        }
+        GroupingInfo::Fields(_)
+        | GroupingInfo::PartialKey(_)
+        | GroupingInfo::All
+        | GroupingInfo::Global => from.parallelism == 1 && bolt.parallelism == 1,
     };
     fits.then_some(source)
 }

@@ -107,6 +107,11 @@ impl Producer {
         self.0.full.len() == 0
     }
 
+    /// Batches that wait for the consumer.
+    pub(crate) fn depth(&self) -> usize {
+        self.0.full.len()
+    }
+
     /// An empty batch, with used memory if one has come back.
     pub(crate) fn fresh(&self) -> Box<Batch> {
         self.0.empty.pop().unwrap_or_default()

@@ -160,6 +160,11 @@ impl Run {
 
     // Emitting.
 
+    /// Batches that wait on an edge for its consumer.
+    pub(crate) fn depth(&self, edge: usize) -> usize {
+        self.edges.get(edge).map_or(0, |edge| edge.producer.depth())
+    }
+
     /// Appends one tuple to an edge under the present scope.
     #[inline]
     pub(crate) fn append(&mut self, edge: usize, encode: impl FnOnce(&mut TupleWriter<'_>)) {

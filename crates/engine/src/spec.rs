@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::context::{DEAD_LETTER_FIELDS, DEAD_LETTER_STREAM, GroupingInfo};
+use crate::grouping::GroupingMaker;
 use crate::spout_node::SpoutMaker;
 use crate::target::BoltMaker;
 use crate::tuple::Kind;
@@ -57,6 +58,8 @@ pub(crate) struct InputDecl {
     pub(crate) component: String,
     pub(crate) stream: String,
     pub(crate) grouping: GroupingInfo,
+    /// Makes the instances of a custom grouping.
+    pub(crate) custom: Option<GroupingMaker>,
     pub(crate) feedback: bool,
 }
 

@@ -150,10 +150,22 @@ impl<T: Tuple> Targets<T> {
 }
 
 fn send_typed<T: Tuple>(route: &mut Route, tuple: T::Ref<'_>, run: &mut Run) -> u64 {
-    match route.pick(None, |field, hasher| T::hash_field(tuple, field, hasher)) {
+    let picked = if route.is_custom() {
+        T::with_values(tuple, |values| route.choose(values))
+    } else {
+        route.balance(|edge| run.depth(edge));
+        route.pick(None, |field, hasher| T::hash_field(tuple, field, hasher))
+    };
+    match picked {
         Picked::One(position) => {
             run.append(route.first_edge + position, |writer| T::encode(tuple, writer));
             1
+        }
+        Picked::Chosen => {
+            for position in &route.chosen {
+                run.append(route.first_edge + position, |writer| T::encode(tuple, writer));
+            }
+            route.chosen.len() as u64
         }
         Picked::All => {
             for edge in route.first_edge..route.first_edge + route.tasks.len() {
@@ -276,26 +288,45 @@ fn send(
     direct: Option<TaskId>,
     repr: Repr<'_>,
     run: &mut Run,
-    receivers: Option<&mut Vec<TaskId>>,
+    mut receivers: Option<&mut Vec<TaskId>>,
 ) -> u64 {
-    let picked = route.pick(direct, |field, hasher| {
+    let picked = pick(route, direct, repr, run);
+    let mut give = |position: usize| {
+        run.append(route.first_edge + position, |writer| repr.encode(writer));
+        if let (Some(receivers), Some(task)) = (&mut receivers, route.tasks.get(position)) {
+            receivers.push(*task);
+        }
+    };
+    match picked {
+        Picked::One(position) => {
+            give(position);
+            1
+        }
+        Picked::Chosen => {
+            route.chosen.iter().for_each(|position| give(*position));
+            route.chosen.len() as u64
+        }
+        Picked::All => {
+            (0..route.tasks.len()).for_each(give);
+            route.tasks.len() as u64
+        }
+        Picked::Nobody => 0,
+    }
+}
+
+fn pick(route: &mut Route, direct: Option<TaskId>, repr: Repr<'_>, run: &Run) -> Picked {
+    if route.is_custom() {
+        return match repr {
+            Repr::Values(values) => route.choose(values),
+            Repr::Encoded(_) => route.choose(&repr.values().collect::<Vec<_>>()),
+        };
+    }
+    route.balance(|edge| run.depth(edge));
+    route.pick(direct, |field, hasher| {
         if let Some(value) = repr.get(field) {
             hasher.value(value);
         }
-    });
-    let positions = match picked {
-        Picked::One(position) => position..position + 1,
-        Picked::All => 0..route.tasks.len(),
-        Picked::Nobody => 0..0,
-    };
-    for position in positions.clone() {
-        run.append(route.first_edge + position, |writer| repr.encode(writer));
-    }
-    let tasks = &route.tasks[positions];
-    if let Some(receivers) = receivers {
-        receivers.extend_from_slice(tasks);
-    }
-    tasks.len() as u64
+    })
 }
 
 impl Outputs for AnyStreams {

@@ -50,6 +50,10 @@ impl<'a> Repr<'a> {
         }
     }
 
+    pub(crate) fn values(self) -> Values<'a> {
+        Values { repr: self, next: 0 }
+    }
+
     pub(crate) fn reader(self) -> TupleReader<'a> {
         match self {
             Repr::Encoded(bytes) => TupleReader::encoded(bytes),
@@ -94,7 +98,7 @@ impl<'a> TupleRef<'a> {
 
     /// All fields in order; cheaper than many [`get`](TupleRef::get)s.
     pub fn values(&self) -> Values<'a> {
-        Values { repr: self.repr, next: 0 }
+        self.repr.values()
     }
 
     /// Copies of all fields.

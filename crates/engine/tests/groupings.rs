@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use common::{FnBolt, Lab, ListSpout, Log, Told, collector};
 use tidemill_engine::{
-    Bolt, ComponentError, Done, DynBoltDeclarer, EmitError, Emitter, Guarantee, Next, Ref, Spout,
-    SpoutEmitter, StreamIndex, TopologyBuilder, TupleRef, Value, tuple,
+    Bolt, ComponentError, CustomGrouping, Done, DynBoltDeclarer, EmitError, Emitter,
+    GroupingContext, Guarantee, Next, Ref, Spout, SpoutEmitter, StreamIndex, TopologyBuilder,
+    TupleRef, Value, tuple,
 };
 
 const LIMIT: Duration = Duration::from_secs(5);
@@ -45,6 +46,41 @@ fn shuffle_is_even_and_complete() {
     assert!(tasks.values().all(|numbers| numbers.len() == 100));
     let all: BTreeSet<i64> = tasks.into_values().flatten().collect();
     assert_eq!(all.len(), 300);
+}
+
+/// Tasks by the number's remainder, and nobody for every seventh.
+struct ByRemainder(Vec<u32>);
+
+impl CustomGrouping for ByRemainder {
+    fn prepare(&mut self, context: &GroupingContext) {
+        assert_eq!((context.component.as_str(), context.stream.as_str()), ("s", "default"));
+        self.0.clone_from(&context.tasks);
+    }
+    fn choose(&mut self, values: &[Value<'_>], chosen: &mut Vec<u32>) {
+        let number = usize::try_from(values[0].as_i64().unwrap()).unwrap();
+        if number % 7 != 0 {
+            chosen.push(self.0[number % 2]);
+            chosen.push(self.0[2]);
+        }
+    }
+}
+
+#[test]
+fn a_custom_grouping_names_the_receivers_and_what_nobody_gets_is_done() {
+    let tasks = by_task(&received(70, |bolt| {
+        bolt.custom("s", || ByRemainder(Vec::new()));
+    }));
+    let counts: Vec<usize> = tasks.values().map(Vec::len).collect();
+    assert_eq!(counts, [30, 30, 60]);
+}
+
+#[test]
+fn a_partial_key_reaches_two_tasks_at_most() {
+    let tasks = by_task(&received(300, |bolt| {
+        bolt.partial_key("s", &["n"]);
+    }));
+    assert_eq!(tasks.values().map(Vec::len).sum::<usize>(), 300);
+    assert!(tasks.values().all(|numbers| numbers.len() > 80), "{tasks:?}");
 }
 
 #[test]

@@ -60,6 +60,7 @@ fn is_system(stream: &str) -> bool {
 fn grouping_json(grouping: &GroupingInfo) -> Value {
     match grouping {
         GroupingInfo::Fields(fields) => json!({"type": "FIELDS", "fields": fields}),
+        GroupingInfo::PartialKey(_) | GroupingInfo::Custom => json!({"type": "CUSTOM_OBJECT"}),
         GroupingInfo::Shuffle => json!({"type": "SHUFFLE"}),
         GroupingInfo::All => json!({"type": "ALL"}),
         GroupingInfo::Global => json!({"type": "GLOBAL"}),
