@@ -261,10 +261,7 @@ impl PartitionWriter {
     ) -> Result<Decision, SequenceError> {
         let completed = self.producers.end(marker, self.next_offset, now_ms)?;
         if let Some(aborted) = completed.as_ref().and_then(Aborted::of) {
-            let mut index = self.segment.index.write().unwrap_or_else(PoisonError::into_inner);
-            if let Some(index) = index.as_mut() {
-                aborted.push_to(&mut index.aborted);
-            }
+            self.segment.push_aborted(&aborted);
         }
         Ok(Decision::Append)
     }

@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use tidemill_world::{Disk, File, OpenHow};
 
-use crate::aborted::{Search, Summary};
+use crate::aborted::{Aborted, Search, Summary};
 use crate::handles::ReadHandles;
 use crate::index::{
     ActiveIndex, OFFSET_ENTRY_BYTES, TIME_ENTRY_BYTES, decode_time, find_position, find_time,
@@ -110,6 +110,14 @@ impl Segment {
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(index) = index.take() {
             self.set_aborted(Summary::of(&index.aborted));
+        }
+    }
+
+    /// Adds to the transaction index of the segment that is being written.
+    pub(crate) fn push_aborted(&self, aborted: &Aborted) {
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(index) = index.as_mut() {
+            aborted.push_to(&mut index.aborted);
         }
     }
 
