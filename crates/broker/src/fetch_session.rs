@@ -35,6 +35,8 @@ pub(crate) struct Wanted {
     pub(crate) offset: i64,
     pub(crate) bytes_max: i32,
     pub(crate) leader_epoch: i32,
+    /// The epoch of the last record that the consumer has; -1 if it does not say.
+    pub(crate) last_epoch: i32,
     /// High watermark and log start that the consumer was last told in this session.
     pub(crate) told: Option<(i64, i64)>,
 }
@@ -225,6 +227,7 @@ fn wanted(request: &FetchRequest, by_id: bool) -> Vec<Wanted> {
             offset: partition.fetch_offset,
             bytes_max: partition.partition_max_bytes,
             leader_epoch: partition.current_leader_epoch,
+            last_epoch: partition.last_fetched_epoch,
             told: None,
         }));
     }

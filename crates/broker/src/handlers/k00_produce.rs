@@ -113,14 +113,15 @@ async fn start(
     let Some(batches) = data.records.map(tidemill_wire::Records::into_bytes) else {
         return Started::Refused(ErrorCode::InvalidRecord, Some("there are no records".into()));
     };
-    if call.version < ZSTD && is_zstd(&batches) {
+    if call.version < ZSTD && has_zstd(&batches) {
         return Started::Refused(ErrorCode::UnsupportedCompressionType, None);
     }
     Started::Queued(queue(call, &partition, batches, acks, patience).await)
 }
 
-fn is_zstd(batches: &[u8]) -> bool {
-    batch::header(batches).is_ok_and(|header| header.compression() == Ok(Compression::Zstd))
+fn has_zstd(batches: &[u8]) -> bool {
+    let mut headers = batch::frames(batches).map_while(Result::ok);
+    headers.any(|(header, _)| header.compression() == Ok(Compression::Zstd))
 }
 
 /// Queues an append. While the log's queue is full no further request of this connection is read: that is how

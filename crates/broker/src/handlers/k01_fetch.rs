@@ -3,6 +3,10 @@
 //! Versions: 4-6 classic, 7 sessions, 9 leader epochs, 10 zstd, 12 flexible, 13 topics by id. The first batch
 //! may begin before the offset asked for, and it is given even if it is larger than every limit (KIP-74).
 //! When there is less than `min_bytes`, the answer waits for the partitions to grow, never longer than `max_wait`.
+//!
+//! A reader of committed transactions gets what lies before the last stable offset, with a list of the aborted
+//! transactions among it, and waits for that offset to move (KIP-98). A reader that names the epoch of the last record
+//! it has is told where its log and ours part, if they do (KIP-595).
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,22 +14,26 @@ use std::sync::{Arc, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
-use tidemill_commitlog::{Changed, Partition, ReadBatches};
-use tidemill_wire::fetch::{FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData};
+use tidemill_commitlog::Changed;
+use tidemill_wire::fetch::{
+    AbortedTransaction, EpochEndOffset, FetchRequest, FetchResponse, FetchableTopicResponse,
+    PartitionData,
+};
 use tidemill_wire::{ErrorCode, Records};
 
+use self::reading::{Found, How, Place, read_all};
 use crate::answer::Answer;
 use crate::context::{Call, Shared};
-use crate::errors;
 use crate::fetch_session::{Plan, Told, TopicKey, Wanted};
+
+mod reading;
 
 /// The first version that names topics by id.
 const BY_ID: i16 = 13;
 /// The longest a request may wait, whatever it says: Kafka's default for a whole request.
 const WAIT_MAX: Duration = Duration::from_secs(30);
-/// A reader this many records behind the end is read for on a thread that may wait for the disk; a nearer one
-/// is most likely served from memory, where the hand-over would cost more than the read.
-const NEAR_RECORDS: i64 = 10_000;
+/// The first version whose clients know zstd (KIP-110).
+const ZSTD: i16 = 10;
 /// The isolation level that wants committed transactions only.
 const READ_COMMITTED: i8 = 1;
 
@@ -54,7 +62,10 @@ pub(crate) async fn handle(call: &Call, request: FetchRequest) -> Answer<FetchRe
         plan,
         bytes_max: usize::try_from(request.max_bytes).unwrap_or(0),
         bytes_min: usize::try_from(request.min_bytes).unwrap_or(0),
-        read_committed: request.isolation_level == READ_COMMITTED,
+        how: How {
+            committed: request.isolation_level == READ_COMMITTED,
+            zstd: call.version >= ZSTD,
+        },
     };
     let reads = fetch.read().await;
     if wait.is_zero() || fetch.is_enough(&reads) {
@@ -70,105 +81,19 @@ struct Fetch {
     places: Vec<Place>,
     bytes_max: usize,
     bytes_min: usize,
-    read_committed: bool,
-}
-
-/// Where to read.
-#[derive(Clone)]
-struct Place {
-    partition: Result<Partition, ErrorCode>,
-    offset: i64,
-    bytes_max: usize,
-}
-
-/// What was read of one place.
-#[derive(Clone, Debug)]
-struct Found {
-    records: Records,
-    bytes: usize,
-    high_watermark: i64,
-    log_start_offset: i64,
-}
-
-impl From<ReadBatches> for Found {
-    fn from(read: ReadBatches) -> Self {
-        Self {
-            records: Records::from(read.chunks()),
-            bytes: read.bytes(),
-            high_watermark: read.high_watermark,
-            log_start_offset: read.log_start_offset,
-        }
-    }
+    how: How,
 }
 
 type Read = Result<Found, ErrorCode>;
-
-impl Place {
-    fn find(shared: &Shared, wanted: &Wanted) -> Self {
-        Self {
-            partition: find(shared, wanted),
-            offset: wanted.offset,
-            bytes_max: usize::try_from(wanted.bytes_max).unwrap_or(0),
-        }
-    }
-
-    fn is_far(&self) -> bool {
-        let behind = |partition: &Partition| partition.high_watermark().saturating_sub(self.offset);
-        self.partition.as_ref().is_ok_and(|partition| behind(partition) > NEAR_RECORDS)
-    }
-}
-
-fn find(shared: &Shared, wanted: &Wanted) -> Result<Partition, ErrorCode> {
-    let topic = match &wanted.topic {
-        TopicKey::Name(name) => shared.find_topic(false, name, tidemill_wire::Uuid::ZERO)?,
-        TopicKey::Id(id) => shared.find_topic(true, "", *id)?,
-    };
-    let partition = shared
-        .log
-        .partition(&topic.name, wanted.partition)
-        .ok_or(ErrorCode::UnknownTopicOrPartition)?;
-    // KIP-320: a client that believes in another epoch must look again before it reads on.
-    match wanted.leader_epoch {
-        -1 => Ok(partition),
-        epoch if epoch < partition.leader_epoch() => Err(ErrorCode::FencedLeaderEpoch),
-        epoch if epoch > partition.leader_epoch() => Err(ErrorCode::UnknownLeaderEpoch),
-        _ => Ok(partition),
-    }
-}
-
-/// Reads all places in order, within the bytes of the whole answer.
-fn read_all(places: &[Place], bytes_max: usize) -> Vec<Read> {
-    let mut left = bytes_max;
-    let mut first = true;
-    places
-        .iter()
-        .map(|place| {
-            let partition = place.partition.as_ref().map_err(|error| *error)?;
-            // Nothing more fits, but offsets are still checked and told.
-            let bytes_max = if left == 0 && !first { 0 } else { place.bytes_max.min(left) };
-            let mut read: Found = partition
-                .read(place.offset, bytes_max)
-                .map_err(|error| errors::read(&error))?
-                .into();
-            // The log gives a batch even if it is too large; only the first of an answer may be.
-            if read.bytes > bytes_max && !first {
-                (read.records, read.bytes) = (Records::default(), 0);
-            }
-            left = left.saturating_sub(read.bytes);
-            first &= read.bytes == 0;
-            Ok(read)
-        })
-        .collect()
-}
 
 impl Fetch {
     async fn read(&self) -> Vec<Read> {
         let bytes_max = self.bytes_max.min(self.shared.config.fetch_bytes_max);
         if !self.places.iter().any(Place::is_far) {
-            return read_all(&self.places, bytes_max);
+            return read_all(&self.places, self.how, bytes_max);
         }
-        let places = self.places.clone();
-        let read = tokio::task::spawn_blocking(move || read_all(&places, bytes_max)).await;
+        let (places, how) = (self.places.clone(), self.how);
+        let read = tokio::task::spawn_blocking(move || read_all(&places, how, bytes_max)).await;
         read.unwrap_or_else(|_| vec![Err(ErrorCode::UnknownServerError); self.places.len()])
     }
 
@@ -177,6 +102,7 @@ impl Fetch {
         let mut bytes = 0;
         for read in reads {
             match read {
+                Ok(read) if read.diverging.is_some() => return true,
                 Ok(read) => bytes += read.bytes,
                 Err(_) => return true,
             }
@@ -211,7 +137,10 @@ impl Fetch {
         let pairs = self.places.iter().zip(reads);
         pairs
             .filter_map(|(place, read)| match (&place.partition, read) {
-                // Ready once the high watermark is past what it was.
+                // Ready once the end that the reader sees is past what it was.
+                (Ok(partition), Ok(read)) if self.how.committed => {
+                    Some(partition.changed_stable(read.last_stable_offset))
+                }
                 (Ok(partition), Ok(read)) => Some(partition.changed(read.high_watermark)),
                 _ => None,
             })
@@ -248,28 +177,40 @@ impl Fetch {
         let mut data = PartitionData {
             partition_index: wanted.partition,
             high_watermark: -1,
-            // Nobody writes transactions yet, so nothing was aborted.
-            aborted_transactions: self.read_committed.then(Vec::new),
+            last_stable_offset: -1,
+            aborted_transactions: self.how.committed.then(Vec::new),
             records: Some(Records::default()),
             ..Default::default()
         };
         match (read, &place.partition) {
             (Ok(read), _) => {
                 data.high_watermark = read.high_watermark;
+                data.last_stable_offset = read.last_stable_offset;
                 data.log_start_offset = read.log_start_offset;
                 data.records = Some(read.records);
+                if self.how.committed {
+                    data.aborted_transactions = Some(read.aborted.iter().map(aborted).collect());
+                }
+                if let Some((epoch, end_offset)) = read.diverging {
+                    data.diverging_epoch = EpochEndOffset { epoch, end_offset };
+                }
             }
             (Err(error), partition) => {
                 data.error_code = error.code();
                 if let (ErrorCode::OffsetOutOfRange, Ok(partition)) = (error, partition) {
                     data.high_watermark = partition.high_watermark();
+                    data.last_stable_offset = partition.last_stable_offset();
                     data.log_start_offset = partition.log_start_offset();
                 }
             }
         }
-        data.last_stable_offset = data.high_watermark;
         data
     }
+}
+
+fn aborted(transaction: &tidemill_commitlog::AbortedTransaction) -> AbortedTransaction {
+    let tidemill_commitlog::AbortedTransaction { producer_id, first_offset } = *transaction;
+    AbortedTransaction { producer_id, first_offset }
 }
 
 fn has_records(data: &PartitionData) -> bool {
@@ -279,7 +220,8 @@ fn has_records(data: &PartitionData) -> bool {
 /// Whether a session's client does not know this yet.
 fn is_news(wanted: &Wanted, data: &PartitionData) -> bool {
     let told = Some((data.high_watermark, data.log_start_offset));
-    has_records(data) || data.error_code != 0 || wanted.told != told
+    let diverges = data.diverging_epoch != EpochEndOffset::default();
+    has_records(data) || data.error_code != 0 || diverges || wanted.told != told
 }
 
 /// Adds a partition to the last topic if it is the same one. A topic may come twice; clients allow that.

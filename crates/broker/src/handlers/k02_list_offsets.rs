@@ -19,6 +19,8 @@ const EARLIEST: i64 = -2;
 const LARGEST_TIMESTAMP: i64 = -3;
 const EARLIEST_LOCAL: i64 = -4;
 const LATEST_REMOTE: i64 = -5;
+/// The isolation level that wants committed transactions only.
+const READ_COMMITTED: i8 = 1;
 const EARLIEST_PENDING_UPLOAD: i64 = -6;
 
 /// Looks every partition up on a thread that may wait for the disk.
@@ -32,6 +34,7 @@ pub(crate) async fn handle(
 }
 
 fn look_up(shared: &Shared, request: &ListOffsetsRequest) -> Vec<ListOffsetsTopicResponse> {
+    let committed = request.isolation_level == READ_COMMITTED;
     let topics = request.topics.iter();
     topics
         .map(|topic| ListOffsetsTopicResponse {
@@ -39,7 +42,7 @@ fn look_up(shared: &Shared, request: &ListOffsetsRequest) -> Vec<ListOffsetsTopi
             partitions: topic
                 .partitions
                 .iter()
-                .map(|asked| match one(shared, &topic.name, asked) {
+                .map(|asked| match one(shared, &topic.name, asked, committed) {
                     Ok(found) => found,
                     Err(error) => ListOffsetsPartitionResponse {
                         partition_index: asked.partition_index,
@@ -56,6 +59,7 @@ fn one(
     shared: &Shared,
     topic: &str,
     asked: &ListOffsetsPartition,
+    committed: bool,
 ) -> Result<ListOffsetsPartitionResponse, ErrorCode> {
     let partition = shared
         .log
@@ -68,7 +72,8 @@ fn one(
         epoch if epoch > leader_epoch => return Err(ErrorCode::UnknownLeaderEpoch),
         _ => {}
     }
-    let found = find(&partition, asked.timestamp).map_err(|error| errors::read(&error))?;
+    let found = find(&partition, asked.timestamp, committed);
+    let found = found.map_err(|error| errors::read(&error))?;
     let (offset, timestamp) = found.unwrap_or((-1, -1));
     Ok(ListOffsetsPartitionResponse {
         partition_index: asked.partition_index,
@@ -79,13 +84,25 @@ fn one(
     })
 }
 
-fn find(partition: &Partition, timestamp: i64) -> Result<Option<(i64, i64)>, ReadError> {
+/// A reader of committed transactions sees nothing from the last stable offset on (KIP-98).
+fn find(
+    partition: &Partition,
+    timestamp: i64,
+    committed: bool,
+) -> Result<Option<(i64, i64)>, ReadError> {
+    let end = match committed {
+        true => partition.last_stable_offset(),
+        false => partition.high_watermark(),
+    };
     match timestamp {
-        LATEST => Ok(Some((partition.high_watermark(), -1))),
+        LATEST => Ok(Some((end, -1))),
         EARLIEST | EARLIEST_LOCAL => Ok(Some((partition.log_start_offset(), -1))),
         LARGEST_TIMESTAMP => largest_timestamp(partition),
         LATEST_REMOTE | EARLIEST_PENDING_UPLOAD => Ok(None),
-        _ => partition.offset_for_timestamp(timestamp),
+        _ => {
+            let found = partition.offset_for_timestamp(timestamp)?;
+            Ok(found.filter(|(offset, _)| *offset < end))
+        }
     }
 }
 

@@ -78,6 +78,13 @@ impl Server {
         self.open();
     }
 
+    /// Starts the broker again as after a crash: there is no mark of a clean stop.
+    pub fn crash(&mut self) {
+        self.close();
+        std::fs::remove_file(self.dir.join(".kafka_cleanshutdown")).unwrap();
+        self.open();
+    }
+
     pub fn log(&self) -> &Log {
         self.log.as_ref().unwrap()
     }
@@ -163,6 +170,15 @@ pub fn numbered(id: i64, epoch: i16, sequence: i32) -> Bytes {
     batch[43..51].copy_from_slice(&id.to_be_bytes());
     batch[51..53].copy_from_slice(&epoch.to_be_bytes());
     batch[53..57].copy_from_slice(&sequence.to_be_bytes());
+    let crc = crc32c(&batch[21..]);
+    batch[17..21].copy_from_slice(&crc.to_be_bytes());
+    batch.into()
+}
+
+/// The same batch as part of its producer's transaction.
+pub fn transactional(batch: &Bytes) -> Bytes {
+    let mut batch = batch.to_vec();
+    batch[22] |= 16;
     let crc = crc32c(&batch[21..]);
     batch[17..21].copy_from_slice(&crc.to_be_bytes());
     batch.into()
