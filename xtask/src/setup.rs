@@ -10,12 +10,15 @@ use std::process::Command;
 use crate::process::{Result, command, run};
 
 const KAFKA_PYTHON: &str = "kafka-python==3.0.12";
+const CONFLUENT: &str = "confluent-kafka==2.16.1";
 const STREAMPARSE: [&str; 2] = ["streamparse==5.0.1", "setuptools<80"];
 
 /// Where the installed tools are.
 pub(crate) struct Tools {
     /// Python with kafka-python.
     pub kafka_python: PathBuf,
+    /// Python with confluent-kafka, which brings librdkafka.
+    pub confluent: PathBuf,
     /// The virtual environment with streamparse.
     pub streamparse_venv: PathBuf,
     /// The browser.
@@ -33,8 +36,14 @@ impl Tools {
         kcat()?;
         let chromium = chromium()?;
         let kafka = venv(root, &tools.join("venv-kafka"), &[KAFKA_PYTHON])?;
+        let confluent = venv(root, &tools.join("venv-confluent"), &[CONFLUENT])?;
         let streamparse = venv(root, &tools.join("venv-streamparse"), &STREAMPARSE)?;
-        Ok(Self { kafka_python: kafka.join("bin/python"), streamparse_venv: streamparse, chromium })
+        Ok(Self {
+            kafka_python: kafka.join("bin/python"),
+            confluent: confluent.join("bin/python"),
+            streamparse_venv: streamparse,
+            chromium,
+        })
     }
 }
 

@@ -1,8 +1,8 @@
 //! Every check and test of the project, in one command.
 //!
 //! The order is from the quick to the slow: format, tidy, lint, the crates' own tests, then the real clients (kcat,
-//! kafka-python, streamparse, Chromium) against a real `tidemill up` on free loopback ports, then some of the suites that others
-//! wrote. A failed step does not stop the others. The last line is `N passed, N failed`.
+//! kafka-python, confluent-kafka, streamparse, Chromium) against a real `tidemill up` or broker on free loopback ports,
+//! then some of the suites that others wrote. A failed step does not stop the others. The last line is `N passed, N failed`.
 
 use std::path::Path;
 
@@ -118,7 +118,10 @@ pub(crate) fn run(root: &Path, names: &[String]) -> Result<()> {
         let features = ["test", "--workspace", "--features", "tidemill-world/sim"];
         tally.runner("crates", tee(&mut command(root, "cargo", &features)));
     }
-    if ["web", "kcat", "kafka-python", "streamparse", "dashboard"].into_iter().any(wanted) {
+    if ["web", "kcat", "kafka-python", "confluent", "streamparse", "dashboard"]
+        .into_iter()
+        .any(wanted)
+    {
         match Tools::install(root) {
             Ok(tools) => clients(root, &tools, &wanted, &mut tally),
             Err(error) => tally.check("setup", Err(error)),
@@ -148,6 +151,12 @@ fn clients(root: &Path, tools: &Tools, wanted: &dyn Fn(&str) -> bool, tally: &mu
             Ok(server) => kafka_clients(root, tools, &server, wanted, tally),
             Err(error) => tally.check("clients", Err(error)),
         }
+    }
+    if wanted("confluent") {
+        let python = tools.confluent.to_string_lossy().into_owned();
+        let script = "crates/broker/tests/clients/confluent.py";
+        let serve = target(root).join("debug/examples/serve").to_string_lossy().into_owned();
+        tally.runner("confluent", tee(&mut command(root, &python, &[script, &serve])));
     }
     if wanted("streamparse") {
         let arguments = ["test", "--package", "tidemill-multilang", "--test", "streamparse"];

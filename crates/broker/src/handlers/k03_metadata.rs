@@ -50,7 +50,9 @@ pub(crate) async fn handle(call: &Call, request: MetadataRequest) -> Answer<Meta
 }
 
 async fn one(call: &Call, asked: MetadataRequestTopic, may_create: bool) -> MetadataResponseTopic {
-    let Some(name) = asked.name else {
+    // By id when there is one: Kafka's own client sends an empty name beside it.
+    let name = asked.name.filter(|_| asked.topic_id.is_zero());
+    let Some(name) = name else {
         return match call.shared.find_topic(true, "", asked.topic_id) {
             Ok(topic) => describe(call, &topic),
             Err(error) => MetadataResponseTopic {

@@ -18,7 +18,7 @@ import traceback
 import uuid
 
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic
 
 SERVE = sys.argv[1]
 # Only bounds a run that hangs.
@@ -155,7 +155,6 @@ def uniform_shares_evenly_and_moves_little(server):
     """With `uniform` a member that comes takes its share and leaves the others the rest."""
     create(server, "t", 12)
     fill(server, "t", 1_200, 12)
-    one, two, three = (None, None, None)
     one = Member(server.address, "g", ["t"], group_remote_assignor="uniform")
     settle([one], [12])
     two = Member(server.address, "g", ["t"])
@@ -456,18 +455,6 @@ def classic_members_rebalance_cooperatively(server):
     settle([one], [6])
     assert one.partitions > had and one.lost == 0
     one.close()
-
-
-@check
-def new_partitions_are_taken_up(server):
-    """Partitions that a topic gets later are assigned."""
-    create(server, "t", 2)
-    member = Member(server.address, "g", ["t"])
-    settle([member], [2])
-    client = AdminClient({"bootstrap.servers": server.address})
-    client.create_partitions([NewPartitions("t", 5)])["t"].result(PATIENCE_S)
-    settle([member], [5], "the new partitions were not taken up")
-    member.close()
 
 
 def main():

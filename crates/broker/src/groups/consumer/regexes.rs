@@ -55,9 +55,12 @@ impl Regexes {
         let alone = RegexBuilder::new(pattern).size_limit(COMPILED_BYTES_MAX).build();
         match alone.and_then(|_| builder.size_limit(COMPILED_BYTES_MAX).build()) {
             Ok(regex) => Ok(Some(regex)),
-            Err(error) => Err(invalid(format!(
-                "SubscribedTopicRegex `{pattern}` is not a valid regular expression: {error}"
-            ))),
+            Err(error) => {
+                // The lines before the last point at the place in the pattern.
+                let (text, what) = (error.to_string(), "is not a valid regular expression");
+                let why = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
+                Err(invalid(format!("SubscribedTopicRegex `{pattern}` {what}: {why}")))
+            }
         }
     }
 
