@@ -12,6 +12,7 @@
 //!
 //! [`types`] what goes in and out, [`member`] one member, [`group`] one group and its rebalance,
 //! [`join`] and [`requests`] what each request does to it, [`subscription`] which topics it reads,
+//! [`kept`] and [`restore`] what of it outlives the process,
 //! [`coordinator`] all groups of both protocols, [`driver`] the side with the sockets' tasks, the clock and the log.
 //!
 //! # The story
@@ -26,8 +27,10 @@ pub(crate) mod coordinator;
 pub(crate) mod driver;
 pub(crate) mod group;
 mod join;
+pub(crate) mod kept;
 pub(crate) mod member;
 mod requests;
+mod restore;
 mod subscription;
 mod text;
 pub(crate) mod types;

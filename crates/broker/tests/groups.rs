@@ -150,7 +150,7 @@ fn offsets_are_kept_for_members_only_and_survive_a_restart() {
     let mut client = server.connect();
     check_fetch(&mut client, id);
     let listed = client.call(&ListGroupsRequest::default(), 5);
-    assert_eq!((&*listed.groups[0].group_id, &*listed.groups[0].group_state), ("g", "Empty"));
+    assert_eq!((&*listed.groups[0].group_id, &*listed.groups[0].group_state), ("g", "Stable"));
 }
 
 fn check_fetch(client: &mut Connection, id: Uuid) {
@@ -203,4 +203,32 @@ fn offsets_may_be_kept_without_a_group_protocol() {
     let request = DeleteGroupsRequest { groups_names: vec!["g".into()] };
     let error = client.call(&request, 2).results[0].error_code;
     assert_eq!(error, ErrorCode::NonEmptyGroup.code());
+}
+
+#[test]
+fn a_member_does_not_notice_a_restart() {
+    let mut server = Server::start();
+    let mut client = server.connect();
+    let member = enter(&mut client);
+    let sync = SyncGroupRequest {
+        group_id: "g".into(),
+        generation_id: member.generation_id,
+        member_id: member.member_id.clone(),
+        assignments: vec![SyncGroupRequestAssignment {
+            member_id: member.member_id.clone(),
+            assignment: Bytes::from_static(b"all"),
+        }],
+        ..Default::default()
+    };
+    assert_eq!(client.call(&sync, 5).error_code, 0);
+    server.restart();
+    let mut client = server.connect();
+    let beat = HeartbeatRequest {
+        group_id: "g".into(),
+        generation_id: member.generation_id,
+        member_id: member.member_id.clone(),
+        ..Default::default()
+    };
+    assert_eq!(client.call(&beat, 4).error_code, 0);
+    assert_eq!(client.call(&sync, 5).assignment, "all");
 }

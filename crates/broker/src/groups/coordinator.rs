@@ -11,6 +11,7 @@ use super::consumer::group::ConsumerGroup;
 use super::consumer::topics::Topics;
 use super::consumer::types::{Beaten, ConsumerView, HeartbeatInput, JOIN_EPOCH, Refusal};
 use super::group::Group;
+use super::kept::KeptGroup;
 use super::subscription::CONSUMER;
 use super::text::detached;
 use super::types::{
@@ -54,13 +55,43 @@ fn keep(group: &Text, changes: Vec<Change>) -> impl Iterator<Item = Effect> + '_
     changes.into_iter().map(|change| Effect::Keep(group.clone(), change))
 }
 
+/// What a step of a classic group calls for, with what is to be kept of it. That goes first, so that it is on its way
+/// to the disk before a member hears of it.
+fn effects_of(id: &Text, group: &mut Group) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    if group.is_idle() {
+        effects.extend(unkeep(id, group));
+    } else if std::mem::take(&mut group.must_keep) {
+        group.is_kept = true;
+        effects.push(Effect::KeepClassic(id.clone(), Some(group.kept())));
+    }
+    effects.append(&mut group.take_effects());
+    effects
+}
+
+fn unkeep(id: &Text, group: &Group) -> Option<Effect> {
+    group.is_kept.then(|| Effect::KeepClassic(id.clone(), None))
+}
+
 impl Coordinator {
     /// No groups.
     pub(crate) fn new(limits: GroupLimits) -> Self {
         Self { limits, groups: BTreeMap::new(), emptied: BTreeMap::new() }
     }
 
-    /// Takes over what was kept before the broker was last stopped.
+    /// Takes over the classic groups that were kept before the broker was last stopped.
+    pub(crate) fn restore_classic(
+        &mut self,
+        kept: impl Iterator<Item = (Text, KeptGroup)>,
+        now: Moment,
+    ) {
+        for (id, group) in kept.filter(|(_, group)| !group.members.is_empty()) {
+            let group = Kind::Classic(Box::new(Group::restored(self.limits, group, now)));
+            self.groups.insert(id, group);
+        }
+    }
+
+    /// Takes over what was kept of groups of the consumer protocol before the broker was last stopped.
     pub(crate) fn restore(&mut self, kept: impl Iterator<Item = (Text, Change)>, now: Moment) {
         for (group, change) in kept {
             let fresh = || Kind::Consumer(Box::new(ConsumerGroup::new(self.limits, now)));
@@ -102,14 +133,14 @@ impl Coordinator {
         self.emptied.remove(group);
         match self.groups.get(group) {
             Some(found) if found.has_members() => return Vec::new(),
-            Some(Kind::Consumer(_)) => {}
-            _ => {
-                self.groups.remove(group);
-                return Vec::new();
-            }
+            Some(_) => {}
+            None => return Vec::new(),
         }
-        self.groups.remove(group);
-        keep(group, ConsumerGroup::forget()).collect()
+        match self.groups.remove(group) {
+            Some(Kind::Consumer(_)) => keep(group, ConsumerGroup::forget()).collect(),
+            Some(Kind::Classic(found)) => unkeep(group, &found).into_iter().collect(),
+            None => Vec::new(),
+        }
     }
 
     /// A member asks to be in the next generation of `group`.
@@ -281,7 +312,7 @@ impl Coordinator {
     ) -> Option<(T, Vec<Effect>)> {
         let found = self.classic(group)?;
         let result = change(found);
-        let effects = found.take_effects();
+        let effects = effects_of(group, found);
         if found.is_idle() {
             self.groups.remove(group);
             self.note_emptied(group, now);
@@ -309,7 +340,7 @@ impl Coordinator {
             match group {
                 Kind::Classic(group) => {
                     group.tick(now);
-                    effects.append(&mut group.take_effects());
+                    effects.append(&mut effects_of(id, group));
                     if group.is_idle() {
                         idle.push(id.clone());
                     }

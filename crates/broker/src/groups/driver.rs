@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tidemill_commitlog::offsets::GroupOffsets;
 use tidemill_commitlog::{AppendFuture, Log};
-use tidemill_wire::{ErrorCode, Text, Uuid};
+use tidemill_wire::{DecodeError, EncodeError, ErrorCode, Text, Uuid};
 use tidemill_world::{Moment, World};
 use tokio::sync::{Notify, oneshot};
 
@@ -16,6 +16,7 @@ use super::consumer::changes::{Change, KeyValue};
 use super::consumer::topics::{Topic, Topics};
 use super::consumer::types::{Beaten, ConsumerView, HeartbeatInput, JOIN_EPOCH, Refusal};
 use super::coordinator::Coordinator;
+use super::kept::{KeptGroup, key};
 use super::types::{
     CommitKind, CommitScope, Effect, GroupLimits, GroupView, Identity, JoinInput, JoinRefused,
     Joined, Life, Listed, SyncInput, Synced, Ticket,
@@ -54,6 +55,14 @@ struct Core {
     topics_seen: Option<Moment>,
 }
 
+/// A record that was read, unless it is of another type or malformed.
+fn known<T>(read: Result<Option<T>, DecodeError>) -> Option<T> {
+    read.unwrap_or_else(|error| {
+        tracing::warn!(%error, "a record of a consumer group is malformed");
+        None
+    })
+}
+
 impl Core {
     fn ticket(&mut self) -> Ticket {
         self.tickets += 1;
@@ -62,14 +71,19 @@ impl Core {
 
     /// Hands answers out and returns what is to be kept. A caller that is gone does not take its answer; the group
     /// finds out by its silence.
-    fn deliver(&mut self, effects: Vec<Effect>) -> Vec<KeyValue> {
+    fn deliver(&mut self, effects: Vec<Effect>, wall_ms: i64) -> Vec<KeyValue> {
         let mut keep = Vec::new();
+        let mut add = |record: Result<KeyValue, EncodeError>| match record {
+            Ok(record) => keep.push(record),
+            Err(error) => tracing::error!(%error, "a group's change cannot be kept"),
+        };
         for effect in effects {
             match effect {
-                Effect::Keep(group, change) => match change.encode(&group) {
-                    Ok(record) => keep.push(record),
-                    Err(error) => tracing::error!(%error, "a group's change cannot be kept"),
-                },
+                Effect::Keep(group, change) => add(change.encode(&group)),
+                Effect::KeepClassic(group, kept) => {
+                    let value = kept.map(|kept| kept.encode(wall_ms)).transpose();
+                    add(value.and_then(|value| Ok((key(&group)?, value))));
+                }
                 Effect::Join(ticket, answer) => {
                     if let Some(caller) = self.joins.remove(&ticket) {
                         drop(caller.send(answer));
@@ -111,14 +125,11 @@ impl Groups {
         offsets: GroupOffsets,
     ) -> Arc<Self> {
         let mut coordinator = Coordinator::new(limits);
-        let kept = offsets.records();
-        let kept = kept.iter().filter_map(|(key, value)| {
-            Change::decode(key, value).unwrap_or_else(|error| {
-                tracing::warn!(%error, "a record of a consumer group is malformed");
-                None
-            })
-        });
-        coordinator.restore(kept, world.clock().now());
+        let (kept, now) = (offsets.records(), world.clock().now());
+        let changes = kept.iter().filter_map(|(key, value)| known(Change::decode(key, value)));
+        coordinator.restore(changes, now);
+        let classic = kept.iter().filter_map(|(key, value)| known(KeptGroup::decode(key, value)));
+        coordinator.restore_classic(classic, now);
         let core = Core {
             coordinator,
             joins: HashMap::new(),
@@ -302,7 +313,7 @@ impl Groups {
     /// Hands answers out and begins to keep what is to be kept. The records are queued in the order of the steps,
     /// because the core is still locked.
     fn settle(&self, core: &mut Core, effects: Vec<Effect>) -> Option<AppendFuture> {
-        let keep = core.deliver(effects);
+        let keep = core.deliver(effects, self.world.clock().wall_ms());
         (!keep.is_empty()).then(|| self.offsets.put_records(keep))
     }
 

@@ -30,6 +30,10 @@ pub(crate) struct Group {
     /// When members that have not asked for their assignment are out.
     pub(crate) sync_deadline: Option<Moment>,
     effects: Vec<Effect>,
+    /// Whether the group must be kept anew.
+    pub(crate) must_keep: bool,
+    /// Whether it is kept.
+    pub(crate) is_kept: bool,
 }
 
 #[derive(Debug)]
@@ -57,6 +61,8 @@ impl Group {
             gathering: None,
             sync_deadline: None,
             effects: Vec::new(),
+            must_keep: false,
+            is_kept: false,
         }
     }
 

@@ -135,6 +135,7 @@ impl Group {
             self.answer_sync(ticket, Err(ErrorCode::FencedInstanceId));
         }
         if self.state == State::Stable && self.choose_protocol() == self.protocol {
+            self.must_keep = true;
             let leader = old_leader.unwrap_or_default();
             self.go_on(&id, leader, input.ticket, input.can_skip_assignment);
         } else {

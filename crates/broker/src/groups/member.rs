@@ -6,6 +6,7 @@ use bytes::Bytes;
 use tidemill_wire::Text;
 use tidemill_world::Moment;
 
+use super::kept::KeptMember;
 use super::text::detached;
 use super::types::{JoinInput, JoinedMember, MemberView, Ticket};
 
@@ -96,6 +97,37 @@ impl Member {
             member_id: id.clone(),
             instance_id: self.instance_id.clone(),
             metadata: self.metadata(protocol),
+        }
+    }
+
+    /// What is kept of it.
+    pub(crate) fn kept(&self, id: &Text, protocol: Option<&Text>) -> KeptMember {
+        KeptMember {
+            member_id: id.clone(),
+            instance_id: self.instance_id.clone(),
+            client_id: self.client_id.clone(),
+            client_host: self.client_host.clone(),
+            rebalance_timeout: self.rebalance_timeout,
+            session_timeout: self.session_timeout,
+            subscription: self.metadata(protocol),
+            assignment: self.assignment.clone(),
+        }
+    }
+
+    /// A member that was kept. Of what it said, only what the group's protocol needs is known until it joins again.
+    pub(crate) fn restored(kept: KeptMember, protocol: Option<&Text>, now: Moment) -> Self {
+        Self {
+            instance_id: kept.instance_id,
+            client_id: kept.client_id,
+            client_host: kept.client_host,
+            session_timeout: kept.session_timeout,
+            rebalance_timeout: kept.rebalance_timeout,
+            protocols: protocol.map(|name| (name.clone(), kept.subscription)).into_iter().collect(),
+            assignment: kept.assignment,
+            joining: None,
+            syncing: None,
+            synced: true,
+            session_deadline: now.after(kept.session_timeout),
         }
     }
 

@@ -82,6 +82,7 @@ impl Group {
             }
         }
         self.state = State::Stable;
+        self.must_keep = true;
     }
 
     fn answer_syncs(&mut self, now: Moment) {

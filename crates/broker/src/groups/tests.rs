@@ -1,5 +1,6 @@
 //! Groups, step by step: the coordinator is stepped by hand, time is a number.
 
+mod kept;
 mod model;
 
 use std::time::Duration;
@@ -87,7 +88,7 @@ impl Bench {
     fn answer(&mut self, ticket: Ticket) -> Option<Effect> {
         let is = |effect: &Effect| match effect {
             Effect::Join(one, _) | Effect::Sync(one, _) => *one == ticket,
-            Effect::Keep(..) => false,
+            Effect::Keep(..) | Effect::KeepClassic(..) => false,
         };
         let place = self.effects.iter().position(is)?;
         Some(self.effects.remove(place))

@@ -8,6 +8,7 @@ use tidemill_world::Moment;
 
 use super::consumer::changes::Change;
 use super::consumer::types::Owned;
+use super::kept::KeptGroup;
 
 /// Bytes a member may say of itself, over all its protocols. A subscription to 10,000 topics with long
 /// names is a third of it.
@@ -138,8 +139,10 @@ pub(crate) enum Effect {
     Join(Ticket, Result<Joined, JoinRefused>),
     /// An answer to a sync that waits.
     Sync(Ticket, Result<Synced, ErrorCode>),
-    /// Something of a group to keep on the disk.
+    /// Something of a group of the consumer protocol to keep on the disk.
     Keep(Text, Change),
+    /// A classic group to keep on the disk, or nothing of it any more.
+    KeepClassic(Text, Option<KeptGroup>),
 }
 
 /// Which partitions a commit may name.

@@ -130,6 +130,11 @@ fn groups(file: &File<'_>, broker: &mut BrokerConfig) {
     if let Some(members) = file.number("group.max.size", usize::MAX) {
         broker.groups.members_max = members;
     }
+    set(&mut broker.groups.consumer_session_timeout, "group.consumer.session.timeout.ms");
+    set(&mut broker.groups.consumer_heartbeat_interval, "group.consumer.heartbeat.interval.ms");
+    if let Some(members) = file.number("group.consumer.max.size", usize::MAX) {
+        broker.groups.consumer_members_max = members;
+    }
 }
 
 fn addresses(file: &File<'_>, broker: &mut BrokerConfig) -> Result<(), SettingsError> {

@@ -84,7 +84,7 @@ def settings(address, group, **more):
         "group.protocol": "consumer",
         "auto.offset.reset": "earliest",
         "enable.auto.commit": False,
-        # That the broker is gone for a moment is told by what the checks see.
+        # That the broker is gone for a moment, or refuses, is seen by the checks.
         "log_level": 0,
     }
     told.update({name.replace("_", "."): value for name, value in more.items()})
@@ -243,11 +243,11 @@ def a_static_member_comes_back_to_what_it_had(server):
     two.close()
 
 
-@check
-def a_broker_that_is_killed_is_not_noticed(server):
-    """Members keep what they have over a broker's sudden end, and go on where they were."""
+def killed(server, **more):
+    """Kills the broker under two members that read."""
     create(server, "t", 4)
-    one, two = (Member(server.address, "g", ["t"], reconnect_backoff_max_ms=200) for _ in range(2))
+    more["reconnect.backoff.max.ms"] = 200
+    one, two = (Member(server.address, "g", ["t"], **more) for _ in range(2))
     settle([one, two], [2, 2])
     fill(server, "t", 400, 4)
     until([one, two], lambda: len(one.values) + len(two.values) == 400, "records are missing")
@@ -269,6 +269,19 @@ def a_broker_that_is_killed_is_not_noticed(server):
     assert len(one.values) + len(two.values) == 700, "something was read twice"
     one.close()
     two.close()
+
+
+@check
+def a_broker_that_is_killed_is_not_noticed(server):
+    """Members keep what they have over a broker's sudden end, and go on where they were."""
+    killed(server)
+
+
+@check
+def a_broker_that_is_killed_is_not_noticed_by_classic_members(server):
+    """The same for members of the classic protocol."""
+    classic = {"group.protocol": "classic", "partition.assignment.strategy": "cooperative-sticky"}
+    killed(server, **classic, **{"session.timeout.ms": 6000, "heartbeat.interval.ms": 200})
 
 
 def run_member(address, group, topic, assignor):

@@ -109,7 +109,7 @@ fn deliver(bench: &mut Bench, clients: &mut [Client], seen: &mut Seen) {
                 let before = seen.assigned.insert(key, synced.assignment.clone());
                 assert!(before.is_none_or(|before| before == synced.assignment));
             }
-            Effect::Sync(_, Err(_)) | Effect::Keep(..) => {}
+            Effect::Sync(_, Err(_)) | Effect::Keep(..) | Effect::KeepClassic(..) => {}
         }
     }
 }

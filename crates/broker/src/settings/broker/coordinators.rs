@@ -12,16 +12,19 @@ pub(super) static COORDINATORS: &[BrokerSetting] = settings! {
     "add.partitions.to.txn.retry.backoff.ms": Int = Some("20"), Range::AtLeast(1), Start, false, KEPT;
     "group.consumer.assignment.interval.ms": Int = Some("1000"), Range::AtLeast(0), Wide, false, KEPT;
     "group.consumer.assignors": List = Some("uniform,range"), Range::Any, Start, false, KEPT;
-    "group.consumer.heartbeat.interval.ms": Int = Some("5000"), Range::AtLeast(1), Start, false, KEPT;
+    "group.consumer.heartbeat.interval.ms": Int = Some("5000"), Range::AtLeast(1), Start, true,
+        "How often members of the consumer protocol are told to come.";
     "group.consumer.max.assignment.interval.ms": Int = Some("15000"), Range::AtLeast(0), Start, false, KEPT;
     "group.consumer.max.heartbeat.interval.ms": Int = Some("15000"), Range::AtLeast(1), Start, false, KEPT;
     "group.consumer.max.session.timeout.ms": Int = Some("60000"), Range::AtLeast(1), Start, false, KEPT;
-    "group.consumer.max.size": Int = Some("2147483647"), Range::AtLeast(1), Start, false, KEPT;
+    "group.consumer.max.size": Int = Some("2147483647"), Range::AtLeast(1), Start, true,
+        "Members of one group (consumer protocol). Here at most 10000 unless it is set.";
     "group.consumer.migration.policy": String = Some("bidirectional"), Range::Any, Start, false, KEPT;
     "group.consumer.min.assignment.interval.ms": Int = Some("0"), Range::AtLeast(0), Start, false, KEPT;
     "group.consumer.min.heartbeat.interval.ms": Int = Some("5000"), Range::AtLeast(1), Start, false, KEPT;
     "group.consumer.min.session.timeout.ms": Int = Some("45000"), Range::AtLeast(1), Start, false, KEPT;
-    "group.consumer.session.timeout.ms": Int = Some("45000"), Range::AtLeast(1), Start, false, KEPT;
+    "group.consumer.session.timeout.ms": Int = Some("45000"), Range::AtLeast(1), Start, true,
+        "How long a member of the consumer protocol may be silent.";
     "group.coordinator.append.linger.ms": Int = Some("-1"), Range::AtLeast(-1), Start, false, KEPT;
     "group.coordinator.background.threads": Int = Some("2"), Range::AtLeast(1), Start, false, KEPT;
     "group.coordinator.cached.buffer.max.bytes": Int = Some("1048588"), Range::AtLeast(524_288), Wide, false, KEPT;
