@@ -137,7 +137,7 @@ impl<C: BoltCore> BoltNode<C> {
             core: None,
             factory,
             outs: C::Outs::build(spec.streams),
-            task: TaskState::new(spec.context, spec.stats),
+            task: TaskState::new(spec.context, spec.stats, spec.door),
             source: spec.source,
             tick: spec.tick,
             next_tick: None,
@@ -148,10 +148,12 @@ impl<C: BoltCore> BoltNode<C> {
 
     fn make(&mut self, run: &mut Run) {
         let (factory, context) = (&self.factory, &self.task.context);
+        context.states.lend(std::mem::take(&mut self.task.stores));
         let made = guarded(|| {
             let mut core = factory();
             core.prepare(context).map(|()| core)
         });
+        self.task.stores = self.task.context.states.take();
         match made {
             Ok(Ok(core)) => self.core = Some(core),
             Ok(Err(error)) => self.not_made(&format!("prepare failed: {error}"), run),
@@ -313,11 +315,13 @@ impl<C: BoltCore> BoltTask for BoltNode<C> {
     }
 
     fn end_of_batch(&mut self, run: &mut Run) {
+        self.task.stores.pass(run.now);
         self.call(Hook::EndOfBatch, run);
         self.outs.each_fused(&mut |task| task.end_of_batch(run));
     }
 
     fn woken(&mut self, run: &mut Run) {
+        self.task.answer_questions(run.now);
         if self.task.context.wake.take() {
             self.call(Hook::Poll, run);
         }
@@ -341,6 +345,7 @@ impl<C: BoltCore> BoltTask for BoltNode<C> {
     }
 
     fn close(&mut self, run: &mut Run) {
+        self.task.close_door();
         if let Some(mut core) = self.core.take() {
             if let Err(panic) = guarded(|| core.close()) {
                 self.task.report(&format!("panicked in close: {panic}"), run.now);

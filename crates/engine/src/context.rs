@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::Hash;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidemill_world::{Clock, Wake};
 
+use crate::state::{Registry, StateError, StateHandle, StateValue};
 use crate::tuple_ref::TaskId;
 use crate::value::OwnedValue;
 
@@ -103,6 +106,9 @@ pub struct TaskContext {
     pub(crate) index: usize,
     pub(crate) wake: Wake,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) states: Registry,
+    /// What the hashes of this task's states begin with, so that nobody can choose keys that collide.
+    pub(crate) seed: u64,
 }
 
 impl TaskContext {
@@ -165,6 +171,20 @@ impl TaskContext {
     /// clones where other threads finish work for this task.
     pub fn wake(&self) -> Wake {
         self.wake.clone()
+    }
+
+    /// Declares a keyed state of this bolt's task, or finds the one that an earlier instance of it left. Call it in
+    /// `prepare` and keep the handle; [`Emitter::state`](crate::Emitter::state) gives the map. With a time-to-live
+    /// a key that is not written for so long is gone.
+    ///
+    /// # Errors
+    /// The name is declared twice, or was declared with other types.
+    pub fn keyed<K: StateValue + Hash + Eq, V: StateValue>(
+        &self,
+        name: &str,
+        time_to_live: Option<Duration>,
+    ) -> Result<StateHandle<K, V>, StateError> {
+        self.states.keyed(name, time_to_live, self.clock.now(), self.seed)
     }
 
     /// The engine's clock.

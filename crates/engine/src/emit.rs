@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::fmt::Display;
+use std::hash::Hash;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use tidemill_world::Moment;
@@ -14,6 +15,7 @@ use crate::encode::{TupleWriter, encoded_len};
 use crate::error::{EmitError, TUPLE_BYTES_MAX};
 use crate::policy::MessageId;
 use crate::run::{Run, Scope};
+use crate::state::{Keyed, StateHandle, StateValue};
 use crate::target::{AnyStreams, Outputs, Targets};
 use crate::task::{Anchor, TaskState};
 use crate::tracker::{Emission, To, Tracker};
@@ -291,6 +293,19 @@ macro_rules! anchor_methods {
         /// The time at which this turn began.
         pub fn now(&self) -> Moment {
             self.run.now
+        }
+
+        /// A keyed state of this task, by the handle that [`TaskContext::keyed`](crate::TaskContext::keyed) gave
+        /// this very task.
+        #[inline]
+        pub fn state<K: StateValue + Hash + Eq, V: StateValue>(
+            &mut self,
+            handle: StateHandle<K, V>,
+        ) -> &mut Keyed<K, V> {
+            match self.task.stores.get(handle) {
+                Some(state) => state,
+                None => unreachable!("a handle of a state is used by another task than its own"),
+            }
         }
 
         /// Which of the component's [inputs](crate::TaskContext::inputs) the tuple in hand came from; outside of

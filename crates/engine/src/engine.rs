@@ -9,6 +9,7 @@ use crate::control::{Control, State};
 use crate::error::SubmitError;
 use crate::plan::{Placed, plan};
 use crate::spec::Topology;
+use crate::state::{Answer, QueryError, StateValue, Wanted};
 use crate::stats::TopologyStats;
 use crate::worker::{Inbox, Worker};
 
@@ -218,6 +219,55 @@ impl Running {
             State::Inactive => Status::Inactive,
             State::Draining | State::Closing => Status::Draining,
         }
+    }
+
+    /// Asks every task of a bolt for the value of one key of a state, while the topology runs on: none, or one entry for
+    /// each task that has the key. Grouped by that key only one has.
+    ///
+    /// # Errors
+    /// There is no such component, or it is a spout.
+    pub fn ask_key(
+        &self,
+        component: &str,
+        state: &str,
+        key: &impl StateValue,
+    ) -> Result<Answer, QueryError> {
+        self.ask(component, state, &Wanted::Key(key.to_bytes()))
+    }
+
+    /// Asks every task of a bolt for all keys and values of a state, `entries_max` of them at most. Each task answers
+    /// between two batches; there is no moment that all answers are of.
+    ///
+    /// # Errors
+    /// There is no such component, or it is a spout.
+    pub fn ask_all(
+        &self,
+        component: &str,
+        state: &str,
+        entries_max: usize,
+    ) -> Result<Answer, QueryError> {
+        self.ask(component, state, &Wanted::All { entries_max })
+    }
+
+    fn ask(&self, component: &str, state: &str, wanted: &Wanted) -> Result<Answer, QueryError> {
+        let tasks = &self.control.tasks;
+        let asked: Vec<_> = tasks.iter().filter(|task| task.component == component).collect();
+        if asked.is_empty() {
+            let mut known: Vec<&str> = tasks.iter().map(|task| task.component.as_str()).collect();
+            known.dedup();
+            let (component, known) = (component.to_owned(), known.join(", "));
+            return Err(QueryError::UnknownComponent { component, known });
+        }
+        let (answer, questions) = Answer::new(component, state, wanted, asked.len());
+        for (task, question) in asked.into_iter().zip(questions) {
+            let Some(door) = &task.door else {
+                let (component, state) = (component.to_owned(), state.to_owned());
+                return Err(QueryError::UnknownState { component, state });
+            };
+            door.knock(question);
+            task.unit.notify();
+        }
+        Ok(answer)
     }
 
     /// Counters and latencies since the topology started.

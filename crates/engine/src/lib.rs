@@ -13,7 +13,7 @@
 //!
 //! # Layout, in the order of the data
 //!
-//! `value`, `encode`, `tuple` what a tuple is; `batch`, `queue` how tuples travel; `roots`,
+//! `value`, `encode`, `tuple` what a tuple is; `state`, `window` what bolts keep; `batch`, `queue` how tuples travel; `roots`,
 //! `tracker` who is still under way; `run`, `route`, `target`, `emit` how an emit finds its way;
 //! `component` what users write; `bolt_node`, `spout_node` one task; `unit`, `worker` who runs
 //! it; `spec`, `builder`, `check`, `plan` from a declaration to units; `engine` the face.
@@ -44,6 +44,7 @@ mod roots;
 mod queue;
 
 mod histogram;
+mod state;
 mod stats;
 
 mod context;
@@ -100,6 +101,7 @@ pub use grouping::{CustomGrouping, GroupingContext};
 pub use histogram::Latencies;
 pub use policy::{Done, MessageId, Next, Retries, RetryPolicy};
 pub use spec::{Guarantee, Topology};
+pub use state::{Answer, Keyed, QueryError, StateEntry, StateError, StateHandle, StateValue};
 pub use stats::{ComponentStats, TopologyStats};
 pub use target::Dynamic;
 pub use task::Anchor;

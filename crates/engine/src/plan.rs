@@ -33,6 +33,7 @@ use crate::route::{Chooser, PartialKey, Route, RouteKind, Turn};
 use crate::run::{OutEdge, Run};
 use crate::spec::{ComponentSpec, Guarantee, InputDecl, Maker, StreamDecl, Topology};
 use crate::spout_node::SpoutSpec;
+use crate::state::{Door, Registry};
 use crate::stats::{TaskEntry, TaskStats};
 use crate::target::{NodeSpec, StreamSpec, TargetSpec};
 use crate::tracker::Tracker;
@@ -69,6 +70,8 @@ struct Planner<'a> {
     /// For each component: its tasks' numbers and statistics.
     tasks: Vec<Vec<TaskId>>,
     stats: Vec<Vec<Arc<TaskStats>>>,
+    /// Where questions to each task wait.
+    doors: Vec<Vec<Arc<Door>>>,
     /// For each head component: the homes of its units.
     homes: Vec<Vec<Home>>,
     shared: Vec<Arc<ComponentContext>>,
@@ -127,6 +130,10 @@ impl<'a> Planner<'a> {
             .iter()
             .map(|component| (0..component.parallelism).map(|_| Arc::default()).collect())
             .collect();
+        let doors = components
+            .iter()
+            .map(|component| (0..component.parallelism).map(|_| Arc::default()).collect())
+            .collect();
         let context = Arc::new(topology_context(topology, &tasks));
         let shared = components.iter().map(|c| Arc::new(component_context(c, components)));
         Self {
@@ -137,6 +144,7 @@ impl<'a> Planner<'a> {
             fused,
             tasks,
             stats,
+            doors,
             context,
             inputs: BTreeMap::new(),
         }
@@ -166,10 +174,13 @@ impl<'a> Planner<'a> {
     }
 
     fn control(&self) -> Arc<Control> {
-        let entries = self.topology.components.iter().zip(&self.stats).flat_map(|(spec, tasks)| {
-            tasks
-                .iter()
-                .map(|stats| TaskEntry { component: spec.id.clone(), stats: Arc::clone(stats) })
+        let entries = self.topology.components.iter().enumerate().flat_map(|(at, spec)| {
+            (0..spec.parallelism).map(move |index| TaskEntry {
+                component: spec.id.clone(),
+                stats: Arc::clone(&self.stats[at][index]),
+                door: (!spec.is_spout()).then(|| Arc::clone(&self.doors[at][index])),
+                unit: self.homes[self.head_of(at)][index].wake.clone(),
+            })
         });
         let spouts = self.topology.components.iter().filter(|component| component.is_spout());
         let wakes = self.heads().map(|(at, index)| self.homes[at][index].inbox.wake.clone());
@@ -207,11 +218,14 @@ impl<'a> Planner<'a> {
             index,
             wake: home.wake.child(),
             clock: self.world.clock_arc(),
+            states: Registry::default(),
+            seed: self.world.random().next_u64(),
         };
         let streams = spec.streams.iter();
         let streams = streams.map(|stream| self.stream(component, index, stream, edges)).collect();
         let stats = Arc::clone(&self.stats[component][index]);
-        NodeSpec { context, stats, tick: spec.tick, source, streams }
+        let door = Arc::clone(&self.doors[component][index]);
+        NodeSpec { context, stats, door, tick: spec.tick, source, streams }
     }
 
     fn stream(

@@ -187,7 +187,7 @@ struct SpoutNode<C: SpoutCore> {
 
 impl<C: SpoutCore> SpoutNode<C> {
     fn new(factory: Factory<C>, spec: SpoutSpec) -> Self {
-        let task = TaskState::new(spec.node.context, spec.node.stats);
+        let task = TaskState::new(spec.node.context, spec.node.stats, spec.node.door);
         Self {
             core: None,
             factory,

@@ -1,10 +1,13 @@
 //! Counters per task, written by the one thread that runs it and read by anybody.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tidemill_world::Wake;
 
 use crate::histogram::{Histogram, Latencies};
 use crate::queue::Gauge;
+use crate::state::Door;
 
 /// A number with one writer: adding is a plain load and store.
 #[derive(Debug, Default)]
@@ -49,7 +52,11 @@ pub(crate) struct TaskStats {
 #[derive(Debug)]
 pub(crate) struct TaskEntry {
     pub(crate) component: String,
-    pub(crate) stats: std::sync::Arc<TaskStats>,
+    pub(crate) stats: Arc<TaskStats>,
+    /// Where questions to the task are left, if it can have an answer.
+    pub(crate) door: Option<Arc<Door>>,
+    /// Has the task's unit look at its door.
+    pub(crate) unit: Wake,
 }
 
 /// The statistics of a running topology, since it started.

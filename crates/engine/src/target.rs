@@ -14,6 +14,7 @@ use crate::batch::Batch;
 use crate::context::{DEFAULT_STREAM, StreamIndex, TaskContext};
 use crate::route::{Picked, Route};
 use crate::run::Run;
+use crate::state::Door;
 use crate::stats::TaskStats;
 use crate::tracker::To;
 use crate::tuple::{Tuple, TupleReader};
@@ -81,6 +82,7 @@ pub(crate) trait Sink<T: Input>: BoltTask {
 pub(crate) struct NodeSpec {
     pub(crate) context: TaskContext,
     pub(crate) stats: Arc<TaskStats>,
+    pub(crate) door: Arc<Door>,
     pub(crate) tick: Option<Duration>,
     /// The one source of tuples, if the task is fused behind another.
     pub(crate) source: Option<TupleMeta>,

@@ -10,6 +10,7 @@ use crate::context::TaskContext;
 use crate::error::FailReason;
 use crate::roots::RootId;
 use crate::run::{Run, Scope};
+use crate::state::{Door, Stores};
 use crate::stats::TaskStats;
 use crate::tuple_ref::TaskId;
 
@@ -108,21 +109,42 @@ pub(crate) struct TaskState {
     pub(crate) input: usize,
     /// Calls of `defer` since the present `execute` began.
     pub(crate) defers: u32,
+    /// Its keyed states.
+    pub(crate) stores: Stores,
+    door: Arc<Door>,
     deferred: Deferred,
     throttle: Throttle,
 }
 
 impl TaskState {
-    pub(crate) fn new(context: TaskContext, stats: Arc<TaskStats>) -> Self {
+    pub(crate) fn new(context: TaskContext, stats: Arc<TaskStats>, door: Arc<Door>) -> Self {
         Self {
             context,
             stats,
             receivers: Vec::new(),
             input: 0,
             defers: 0,
+            stores: Stores::default(),
+            door,
             deferred: Deferred::default(),
             throttle: Throttle::default(),
         }
+    }
+
+    /// Answers the questions that wait at the door.
+    pub(crate) fn answer_questions(&mut self, now: Moment) {
+        let questions = self.door.take();
+        if !questions.is_empty() {
+            self.stores.pass(now);
+        }
+        for question in questions {
+            question.answer(|state, wanted| self.stores.answer(state, wanted));
+        }
+    }
+
+    /// Takes no more questions.
+    pub(crate) fn close_door(&self) {
+        self.door.close();
     }
 
     /// Keeps the tuple in hand.
