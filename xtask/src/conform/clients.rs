@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 use super::setting::Setting;
 use super::verdict::{Case, Outcome};
 use crate::peers::{fetch, kafka};
-use crate::process::{Result, command, run, within, write_to};
+use crate::process::{Ended, Result, command, run, within, write_to};
 
-/// One file of tests with what is compiled for it, or a script; far more than they take on a quiet machine.
+/// A build, or a script with all its checks; far more than they take on a quiet machine.
 const LIMIT: Duration = Duration::from_secs(1800);
+/// One test of a crate.
+const TEST_LIMIT: Duration = Duration::from_secs(120);
 
 /// The integration tests of `rdkafka`.
 pub(super) fn rdkafka(setting: &mut Setting<'_>, report: &mut dyn FnMut(Case)) -> Result<()> {
@@ -71,7 +73,7 @@ pub(super) fn script_cases(
     Ok(())
 }
 
-/// Runs every file in a crate's folder `tests`.
+/// Runs every test in a crate's folder `tests`, each in a process of its own: one that hangs is one failure.
 fn crate_tests(
     setting: &Setting<'_>,
     (name, version): (&str, &str),
@@ -79,28 +81,44 @@ fn crate_tests(
     report: &mut dyn FnMut(Case),
 ) -> Result<()> {
     let home = unpack(setting.root, name, version)?;
-    for test in test_files(&home)? {
-        let file = setting.output.join(format!("{test}.out"));
-        let mut cargo =
-            command(&home, "cargo", &["test", "--quiet", "--no-fail-fast", "--test", &test, "--"]);
-        // One at a time, so that one test's load is not the next one's time-out; and a line for each.
-        cargo.args(["--test-threads=1", "--format=pretty"]).args(setting.wanted);
-        cargo
-            .envs(variables.iter().copied())
-            .env("CARGO_TARGET_DIR", setting.root.join(".tools/crates-target"));
-        let started = Instant::now();
-        let ended = within(LIMIT, write_to(&mut cargo, &file)?)?;
-        let cases = cases(&test, &read(&file));
-        if cases.is_empty() && !ended.succeeded() {
-            return Err(format!(
-                "{name}'s {test} did not run ({ended:?}); its output is in {}",
-                file.display()
-            ));
+    let cargo = |arguments: &[&str], limit: Duration, file: &Path| {
+        let mut cargo = command(&home, "cargo", &["test", "--quiet"]);
+        cargo.args(arguments).envs(variables.iter().copied());
+        cargo.env("CARGO_TARGET_DIR", setting.root.join(".tools/crates-target"));
+        within(limit, write_to(&mut cargo, file)?)
+    };
+    let built = setting.output.join("build.out");
+    if !cargo(&["--tests", "--no-run"], LIMIT, &built)?.succeeded() {
+        return Err(format!("the tests of {name} were not built; see {}", built.display()));
+    }
+    for file in test_files(&home)? {
+        let list = setting.output.join(format!("{file}.list"));
+        cargo(&["--test", &file, "--", "--list", "--format=terse"], TEST_LIMIT, &list)?;
+        for test in read(&list).lines().filter_map(|line| line.strip_suffix(": test")) {
+            let whole = format!("{file}::{test}");
+            if !setting.wanted.is_empty()
+                && !setting.wanted.iter().any(|wanted| whole.contains(wanted))
+            {
+                continue;
+            }
+            let output = setting.output.join(format!("{}.out", whole.replace("::", "-")));
+            let started = Instant::now();
+            let ended = cargo(&["--test", &file, "--", "--exact", test], TEST_LIMIT, &output)?;
+            report(case(whole, ended, started.elapsed(), &read(&output)));
         }
-        let seconds = started.elapsed().as_secs() / cases.len().max(1) as u64;
-        cases.into_iter().for_each(|case| report(Case { seconds, ..case }));
     }
     Ok(())
+}
+
+fn case(name: String, ended: Ended, took: Duration, text: &str) -> Case {
+    let outcome = match ended {
+        Ended::TimedOut => Outcome::Timeout,
+        ended if !ended.succeeded() => Outcome::Fail,
+        _ if text.contains(" 1 ignored;") => Outcome::Skip,
+        _ => Outcome::Pass,
+    };
+    let why = if outcome == Outcome::Fail { said(text) } else { String::new() };
+    Case { name, outcome, seconds: took.as_secs(), why }
 }
 
 /// The crate in a folder of its own, where cargo takes it for a package that belongs to no workspace.
@@ -134,36 +152,9 @@ fn test_files(home: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Reads `test NAME ... ok`, with whatever the test printed before its result, and what the failed ones said.
-fn cases(test: &str, text: &str) -> Vec<Case> {
-    let mut cases = Vec::new();
-    let mut open: Option<&str> = None;
-    for line in text.lines() {
-        if let Some(rest) = line.strip_prefix("test ")
-            && let Some((name, _)) = rest.split_once(" ...")
-        {
-            open = Some(name);
-        }
-        let outcome = match line.rsplit(' ').next() {
-            Some("ok") => Outcome::Pass,
-            Some("FAILED") => Outcome::Fail,
-            Some("ignored") => Outcome::Skip,
-            _ => continue,
-        };
-        let Some(name) = open.take() else { continue };
-        let why = if outcome == Outcome::Fail { said(text, name) } else { String::new() };
-        cases.push(Case { name: format!("{test}::{name}"), outcome, seconds: 0, why });
-    }
-    cases
-}
-
-/// The first panic of a test in the list of failures.
-fn said(text: &str, name: &str) -> String {
-    let head = format!("---- {name} stdout ----");
-    let mut lines = text
-        .lines()
-        .skip_while(|line| *line != head)
-        .skip_while(|line| !line.contains("panicked at"));
+/// The first panic.
+fn said(text: &str) -> String {
+    let mut lines = text.lines().skip_while(|line| !line.contains("panicked at"));
     let (place, what) = (lines.next().unwrap_or(""), lines.next().unwrap_or(""));
     let place = place.split("panicked at ").nth(1).unwrap_or("");
     format!("{place} {what}").chars().take(300).collect()
