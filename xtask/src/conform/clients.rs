@@ -131,6 +131,8 @@ fn unpack(root: &Path, name: &str, version: &str) -> Result<PathBuf> {
     let vendor = fetch::crates(&tools.join(format!("{name}-source")), &[(name, version)])?;
     let (from, to) = (vendor.join(name), home.to_string_lossy().into_owned());
     run(&mut command(&tools, "cp", &["-r", &from.to_string_lossy(), &to]))?;
+    // Its authors' choice of a compiler is not ours.
+    let _ = std::fs::remove_file(home.join("rust-toolchain.toml"));
     let manifest = home.join("Cargo.toml");
     let text = read(&manifest);
     fetch::write(&manifest, &format!("{text}\n[workspace]\n"))?;

@@ -20,7 +20,16 @@ const CONSUMER: &[&str] =
     &["fetch.message.max.bytes=10485760", "queued.min.messages=1000000", "fetch.wait.max.ms=100"];
 /// Message sizes, in bytes, and how many messages one run sends.
 const SIZES: [(u64, u64); 2] = [(100, 8_000_000), (1024, 1_500_000)];
-const PARTITIONS: [u32; 4] = [1, 4, 100, 1_000];
+/// Partitions, what a figure's name says of them, and the client's settings. By default it stays with a partition for ten
+/// milliseconds; without that each record goes to any of them, and batches are as many and as small as they get.
+const SPREADS: [(u32, &str, &[&str]); 6] = [
+    (1, "1 partition", &[]),
+    (4, "4 partitions", &[]),
+    (100, "100 partitions", &[]),
+    (1_000, "1,000 partitions", &[]),
+    (100, "100 partitions record by record", &["sticky.partitioning.linger.ms=0"]),
+    (1_000, "1,000 partitions record by record", &["sticky.partitioning.linger.ms=0"]),
+];
 /// Messages of a warm-up: a JVM compiles while it runs.
 const WARM_UP: u64 = 1_000_000;
 const LIMIT: Duration = Duration::from_secs(300);
@@ -36,22 +45,21 @@ struct Run {
 pub(super) fn produce(session: &mut Session<'_>) -> Result<()> {
     let sides = session.start_all()?;
     for (_, peer) in &sides {
-        with_topic(peer, "warm-up", 1, |topic| send(session, peer, topic, 100, WARM_UP / 2))?;
-        with_topic(peer, "warm-up", 1, |topic| send(session, peer, topic, 1024, WARM_UP / 4))?;
+        with_topic(peer, "warm-up", 1, |topic| send(session, peer, topic, 100, WARM_UP / 2, &[]))?;
+        with_topic(peer, "warm-up", 1, |topic| send(session, peer, topic, 1024, WARM_UP / 4, &[]))?;
     }
     for round in 0..session.rounds {
         for (bytes, messages) in SIZES {
             let messages = session.amount(messages);
             let ceiling = ceiling(session, bytes, messages)?;
             add_rate(session, &format!("produce {bytes} B, librdkafka alone"), bytes, ceiling);
-            for partitions in PARTITIONS {
+            for (at, (partitions, spread, more)) in SPREADS.into_iter().enumerate() {
                 for (side, peer) in &sides {
-                    let topic = format!("produce-{bytes}-{partitions}-{round}");
+                    let topic = format!("produce-{bytes}-{at}-{round}");
                     let run = with_topic(peer, &topic, partitions, |topic| {
-                        send(session, peer, topic, bytes, messages)
+                        send(session, peer, topic, bytes, messages, more)
                     })?;
-                    let name =
-                        format!("produce {bytes} B, {partitions} partitions, {}", side.label());
+                    let name = format!("produce {bytes} B, {spread}, {}", side.label());
                     add_rate(session, &name, bytes, run.per_second);
                     session.figures.add(
                         &format!("{name}: broker's processor time"),
@@ -71,7 +79,7 @@ pub(super) fn consume(session: &mut Session<'_>) -> Result<()> {
     let messages = session.amount(20_000_000);
     for (_, peer) in &sides {
         probe::create_topic(peer.bootstrap(), "consume", 1)?;
-        send(session, peer, "consume", 100, messages)?;
+        send(session, peer, "consume", 100, messages, &[])?;
     }
     for _ in 0..session.rounds {
         for (side, peer) in &sides {
@@ -121,14 +129,21 @@ pub(super) fn send_all(
     bytes: u64,
     messages: u64,
 ) -> Result<()> {
-    send(session, peer, topic, bytes, messages).map(|_| ())
+    send(session, peer, topic, bytes, messages, &[]).map(|_| ())
 }
 
-fn send(session: &Session<'_>, peer: &Peer, topic: &str, bytes: u64, messages: u64) -> Result<Run> {
+fn send(
+    session: &Session<'_>,
+    peer: &Peer,
+    topic: &str,
+    bytes: u64,
+    messages: u64,
+    more: &[&str],
+) -> Result<Run> {
     let (bytes, count) = (bytes.to_string(), messages.to_string());
     let arguments =
         ["-P", "-t", topic, "-b", peer.bootstrap(), "-a", "-1", "-s", &bytes, "-c", &count, "-q"];
-    measured(peer, messages, || client(session, &arguments, PRODUCER))
+    measured(peer, messages, || client(session, &arguments, &[PRODUCER, more].concat()))
 }
 
 fn receive(session: &Session<'_>, peer: &Peer, topic: &str, messages: u64) -> Result<Run> {
