@@ -232,3 +232,68 @@ fn a_member_does_not_notice_a_restart() {
     assert_eq!(client.call(&beat, 4).error_code, 0);
     assert_eq!(client.call(&sync, 5).assignment, "all");
 }
+
+/// A member that joins and syncs until it is in a generation of `count`, and says what went wrong on the way.
+fn meet(mut client: Connection, count: usize, met: &std::sync::Barrier) -> Vec<ErrorCode> {
+    let mut errors = Vec::new();
+    let mut me = Text::default();
+    let error = |code| ErrorCode::from_code(code).unwrap();
+    loop {
+        let joined = client.call(&join(&me), 9);
+        me = joined.member_id.clone();
+        if joined.error_code != 0 {
+            errors.push(error(joined.error_code));
+            continue;
+        }
+        // Everybody is told how many there are, which only the leader knows.
+        let size = Bytes::from(joined.members.len().to_string());
+        let assignments = joined.members.iter().map(|member| SyncGroupRequestAssignment {
+            member_id: member.member_id.clone(),
+            assignment: size.clone(),
+        });
+        let sync = SyncGroupRequest {
+            group_id: "g".into(),
+            generation_id: joined.generation_id,
+            member_id: me.clone(),
+            assignments: assignments.collect(),
+            ..Default::default()
+        };
+        let synced = client.call(&sync, 5);
+        if synced.error_code != 0 {
+            errors.push(error(synced.error_code));
+        } else if synced.assignment == count.to_string() {
+            met.wait();
+            return errors;
+        } else {
+            let beat = HeartbeatRequest {
+                group_id: "g".into(),
+                generation_id: joined.generation_id,
+                member_id: me.clone(),
+                ..Default::default()
+            };
+            // Until somebody else is there.
+            let mut code = 0;
+            while code == 0 {
+                code = client.call(&beat, 4).error_code;
+            }
+            errors.push(error(code));
+        }
+    }
+}
+
+#[test]
+fn members_that_come_all_at_once_meet_and_none_is_lost() {
+    const MEMBERS: usize = 12;
+    let server = Server::start();
+    let met = std::sync::Barrier::new(MEMBERS);
+    let all = std::thread::scope(|scope| {
+        let come = |_| scope.spawn(|| meet(server.connect(), MEMBERS, &met));
+        let members: Vec<_> = (0..MEMBERS).map(come).collect();
+        members.into_iter().map(|member| member.join().unwrap()).collect::<Vec<_>>()
+    });
+    for mut errors in all {
+        assert_eq!(errors.remove(0), ErrorCode::MemberIdRequired);
+        // To join again is all that a member may be told while others come.
+        assert!(errors.iter().all(|error| *error == ErrorCode::RebalanceInProgress), "{errors:?}");
+    }
+}

@@ -18,6 +18,11 @@ impl Group {
         match (input.member_id.is_empty(), before) {
             (true, Some(before)) => self.replace_static(&before, input, now),
             (true, None) => self.join_new(input, now),
+            // A member of this id is there, and it is not the one of the static id.
+            (false, None) if input.instance_id.is_some() => {
+                let id = input.member_id.clone();
+                self.refuse_join(input.ticket, ErrorCode::UnknownMemberId, id);
+            }
             (false, Some(before)) if before != input.member_id => {
                 self.refuse_join(
                     input.ticket,

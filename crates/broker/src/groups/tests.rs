@@ -413,6 +413,15 @@ fn a_static_member_comes_back_without_a_rebalance_and_fences_its_old_self() {
 }
 
 #[test]
+fn a_static_id_that_nobody_has_is_unknown_under_any_member_id() {
+    let (mut bench, a, _) = Bench::two();
+    let input = static_input(&mut bench, "s", &a);
+    let ticket = bench.send(&input);
+    assert_eq!(bench.refused(ticket).error, ErrorCode::UnknownMemberId);
+    assert_eq!(bench.state(), "Stable");
+}
+
+#[test]
 fn a_static_leader_that_can_skip_its_assignment_stays_leader() {
     let mut bench = Bench::new(GroupLimits::default());
     let input = static_input(&mut bench, "s", "");

@@ -21,6 +21,7 @@ pub(crate) fn told(config: &BrokerConfig, name: &str) -> Option<String> {
         "fetch.max.bytes" => config.fetch_bytes_max.to_string(),
         "group.consumer.heartbeat.interval.ms" => millis(config.groups.consumer_heartbeat_interval),
         "group.consumer.max.size" => config.groups.consumer_members_max.to_string(),
+        "group.consumer.migration.policy" => "disabled".to_owned(),
         "group.consumer.session.timeout.ms" => millis(config.groups.consumer_session_timeout),
         "group.initial.rebalance.delay.ms" => millis(config.groups.initial_rebalance_delay),
         "group.max.session.timeout.ms" => millis(config.groups.session_timeout_max),

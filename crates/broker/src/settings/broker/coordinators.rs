@@ -19,7 +19,8 @@ pub(super) static COORDINATORS: &[BrokerSetting] = settings! {
     "group.consumer.max.session.timeout.ms": Int = Some("60000"), Range::AtLeast(1), Start, false, KEPT;
     "group.consumer.max.size": Int = Some("2147483647"), Range::AtLeast(1), Start, true,
         "Members of one group (consumer protocol). Here at most 10000 unless it is set.";
-    "group.consumer.migration.policy": String = Some("bidirectional"), Range::Any, Start, false, KEPT;
+    "group.consumer.migration.policy": String = Some("bidirectional"), Range::Any, Start, true,
+        "Always `disabled` here: members of the two protocols do not mix in a group, and an empty one takes either.";
     "group.consumer.min.assignment.interval.ms": Int = Some("0"), Range::AtLeast(0), Start, false, KEPT;
     "group.consumer.min.heartbeat.interval.ms": Int = Some("5000"), Range::AtLeast(1), Start, false, KEPT;
     "group.consumer.min.session.timeout.ms": Int = Some("45000"), Range::AtLeast(1), Start, false, KEPT;
