@@ -7,6 +7,8 @@ use bytes::Bytes;
 use tidemill_wire::message::encode_response;
 use tidemill_wire::{ApiKey, DecodeError, EncodeError, Message};
 
+use crate::memory::Hold;
+
 pub(crate) type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// What a handler gives back. What keeps the order of requests is done by then.
@@ -15,16 +17,21 @@ pub(crate) enum Answer<M> {
     Now(M),
     /// The answer comes later; meanwhile further requests are read.
     Later(Later<M>),
+    /// The answer is large: it is made when it can be written, and counts until it is.
+    Held(Later<(M, Hold)>),
     /// There is no answer (`acks=0`). `false` closes the connection, the only way to tell of a failure.
     Silent(Later<bool>),
 }
+
+/// The parts of a frame, and the memory that is counted until they are written.
+pub(crate) type Parts = (Vec<Bytes>, Option<Hold>);
 
 /// An answer as bytes.
 pub(crate) enum Reply {
     /// The parts of the frame.
     Now(Vec<Bytes>),
-    /// The parts come later.
-    Later(Later<Result<Vec<Bytes>, EncodeError>>),
+    /// The parts come later, some with the memory they take.
+    Later(Later<Result<Parts, EncodeError>>),
     /// As [`Answer::Silent`].
     Silent(Later<bool>),
 }
@@ -42,7 +49,11 @@ impl Reply {
         Ok(match answer {
             Answer::Now(message) => Self::Now(encode_response(&message, version, correlation_id)?),
             Answer::Later(later) => Self::Later(Box::pin(async move {
-                encode_response(&later.await, version, correlation_id)
+                Ok((encode_response(&later.await, version, correlation_id)?, None))
+            })),
+            Answer::Held(later) => Self::Later(Box::pin(async move {
+                let (message, hold) = later.await;
+                Ok((encode_response(&message, version, correlation_id)?, Some(hold)))
             })),
             Answer::Silent(done) => Self::Silent(done),
         })

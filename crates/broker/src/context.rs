@@ -8,12 +8,15 @@ use tidemill_commitlog::Log;
 use tidemill_commitlog::offsets::GroupOffsets;
 use tidemill_wire::{ApiKey, ErrorCode, Reader, Text};
 use tidemill_world::{Moment, World};
+use tokio::sync::Semaphore;
 
 use crate::admin::Admin;
 use crate::answer::{Later, Reply, RequestError};
 use crate::config::BrokerConfig;
 use crate::fetch_session::FetchSessions;
+use crate::frames::Arriving;
 use crate::groups::Groups;
+use crate::memory::Budget;
 use crate::transactions::Transactions;
 
 /// The parts of one broker, shared by all connections.
@@ -24,6 +27,12 @@ pub(crate) struct Shared {
     pub(crate) admin: Admin,
     pub(crate) groups: Arc<Groups>,
     pub(crate) offsets: GroupOffsets,
+    /// Memory of requests that are being read or wait for their answers.
+    pub(crate) requests: Arc<Budget>,
+    /// Memory of answers that are not written yet.
+    pub(crate) responses: Arc<Budget>,
+    /// Turns of looking into batches by time.
+    pub(crate) lookups: Semaphore,
     pub(crate) transactions: Arc<Transactions>,
     // A std mutex: held for a look-up, never across an await.
     pub(crate) sessions: Mutex<FetchSessions>,
@@ -57,12 +66,14 @@ pub(crate) struct Client {
     pub(crate) reached: SocketAddr,
     /// When it last sent a request or was answered, as [`Moment`] nanoseconds.
     active: AtomicU64,
+    /// How far the request has come that is under way.
+    pub(crate) arriving: Arc<Arriving>,
 }
 
 impl Client {
     /// A client that has just come.
     pub(crate) fn new(peer: SocketAddr, reached: SocketAddr, now: Moment) -> Self {
-        Self { peer, reached, active: AtomicU64::new(now.0) }
+        Self { peer, reached, active: AtomicU64::new(now.0), arriving: Arc::default() }
     }
 
     /// Something was sent or received.

@@ -37,6 +37,7 @@ mod frames;
 pub mod fuzz;
 mod groups;
 mod handlers;
+mod memory;
 mod names;
 mod server;
 pub mod settings;

@@ -11,9 +11,9 @@ use thiserror::Error;
 use tidemill_commitlog::Log;
 use tidemill_commitlog::offsets::{GroupOffsets, OFFSETS_TOPIC};
 use tidemill_wire::Text;
-use tidemill_world::World;
+use tidemill_world::{Moment, World};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::{AbortHandle, Id, JoinError, JoinHandle, JoinSet};
 
 use crate::admin::Admin;
@@ -23,10 +23,14 @@ use crate::context::{Client, Row, Shared};
 use crate::dispatch::TABLE;
 use crate::fetch_session::FetchSessions;
 use crate::groups::Groups;
+use crate::memory::Budget;
 use crate::transactions::{TransactionLimits, Transactions};
 
 /// How long to wait when the system refuses a connection (too many open files), so that the loop does not burn.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Requests that look into batches by time at one time: each may unpack one batch, of up to 128 MiB.
+const LOOKUPS_MAX: usize = 2;
 
 /// Why a broker does not start. Nothing is left running.
 #[derive(Debug, Error)]
@@ -152,6 +156,9 @@ async fn share(
     };
     Ok(Arc::new(Shared {
         groups: Groups::open(world.clone(), config.groups, log.clone(), offsets.clone()),
+        requests: Budget::new(config.request_memory_bytes_max),
+        responses: Budget::new(config.response_memory_bytes_max),
+        lookups: Semaphore::new(LOOKUPS_MAX),
         sessions: Mutex::new(FetchSessions::new(config.fetch_sessions_max)),
         admin,
         offsets,
@@ -180,11 +187,43 @@ async fn open_transactions(
     }
 }
 
+/// A request this large has a second more to arrive; a client slower than this a second is closed.
+const FRAME_BYTES_A_SECOND: usize = 64 << 10;
+
+/// One connection.
+struct Guest {
+    client: Arc<Client>,
+    task: AbortHandle,
+    /// The request that was under way at the last look, and since when it was seen.
+    arriving: Option<(u64, Moment)>,
+}
+
+impl Guest {
+    /// Whether the connection must be closed, and why.
+    fn is_over(&mut self, now: Moment, config: &BrokerConfig) -> Option<&'static str> {
+        if now.since(self.client.last_active()) >= config.connection_idle_max {
+            return Some("idle connection closed");
+        }
+        let Some((frame, bytes)) = self.client.arriving.now() else {
+            self.arriving = None;
+            return None;
+        };
+        let since = match self.arriving {
+            Some((seen, since)) if seen == frame => since,
+            _ => now,
+        };
+        self.arriving = Some((frame, since));
+        let seconds = u64::try_from(bytes / FRAME_BYTES_A_SECOND).unwrap_or(0);
+        let patience = config.frame_grace.saturating_add(Duration::from_secs(seconds));
+        (now.since(since) >= patience).then_some("connection closed: its request does not end")
+    }
+}
+
 /// The connections that are open.
 struct Open {
     shared: Arc<Shared>,
     tasks: JoinSet<()>,
-    clients: HashMap<Id, (Arc<Client>, AbortHandle)>,
+    clients: HashMap<Id, Guest>,
     /// How many of them come from one address.
     by_address: HashMap<IpAddr, usize>,
 }
@@ -192,7 +231,8 @@ struct Open {
 async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot::Receiver<()>) {
     let clock = shared.world.clock_arc();
     // A connection may be idle for a quarter longer than was set; looking more often costs more.
-    let look_every = (shared.config.connection_idle_max / 4).max(Duration::from_millis(10));
+    let shortest = shared.config.connection_idle_max.min(shared.config.frame_grace);
+    let look_every = (shortest / 4).max(Duration::from_millis(10));
     let mut look = clock.sleep(look_every);
     let mut open =
         Open { shared, tasks: JoinSet::new(), clients: HashMap::new(), by_address: HashMap::new() };
@@ -233,7 +273,7 @@ impl Open {
         let serving = serve(socket, Arc::clone(&self.shared), Arc::clone(&client));
         let handle = self.tasks.spawn(serving);
         *self.by_address.entry(peer.ip().to_canonical()).or_default() += 1;
-        self.clients.insert(handle.id(), (client, handle));
+        self.clients.insert(handle.id(), Guest { client, task: handle, arriving: None });
     }
 
     /// The limit that one more connection of this address would pass.
@@ -253,8 +293,8 @@ impl Open {
             Ok((id, ())) => (id, false),
             Err(error) => (error.id(), error.is_panic()),
         };
-        let Some((client, _)) = self.clients.remove(&id) else { return };
-        let peer = client.peer;
+        let Some(guest) = self.clients.remove(&id) else { return };
+        let peer = guest.client.peer;
         let address = peer.ip().to_canonical();
         let left = self.by_address.get(&address).copied().unwrap_or(0).saturating_sub(1);
         match left {
@@ -266,12 +306,12 @@ impl Open {
         }
     }
 
-    fn close_idle(&self) {
+    fn close_idle(&mut self) {
         let now = self.shared.world.clock().now();
-        for (client, handle) in self.clients.values() {
-            if now.since(client.last_active()) >= self.shared.config.connection_idle_max {
-                tracing::debug!(peer = %client.peer, "idle connection closed");
-                handle.abort();
+        for guest in self.clients.values_mut() {
+            if let Some(why) = guest.is_over(now, &self.shared.config) {
+                tracing::debug!(peer = %guest.client.peer, "{why}");
+                guest.task.abort();
             }
         }
     }

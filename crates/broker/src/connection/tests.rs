@@ -5,8 +5,9 @@ use super::*;
 #[test]
 fn parts_are_one_buffer() {
     let mut parts = Parts::default();
-    parts.add(vec![Bytes::from_static(b"ab"), Bytes::new(), Bytes::from_static(b"cde")]);
-    parts.add(vec![Bytes::from_static(b"f")]);
+    let _ =
+        parts.add(vec![Bytes::from_static(b"ab"), Bytes::new(), Bytes::from_static(b"cde")], None);
+    assert_eq!(parts.add(vec![Bytes::from_static(b"f")], None), 1);
     assert_eq!(parts.remaining(), 6);
     let mut slices = [IoSlice::new(&[]); 2];
     assert_eq!(parts.chunks_vectored(&mut slices), 2);

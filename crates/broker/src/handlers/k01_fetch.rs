@@ -25,6 +25,7 @@ use self::reading::{Found, How, Place, read_all};
 use crate::answer::Answer;
 use crate::context::{Call, Shared};
 use crate::fetch_session::{Plan, Told, TopicKey, Wanted};
+use crate::memory::Hold;
 
 mod reading;
 
@@ -34,10 +35,12 @@ const BY_ID: i16 = 13;
 const WAIT_MAX: Duration = Duration::from_secs(30);
 /// The first version whose clients know zstd (KIP-110).
 const ZSTD: i16 = 10;
+/// Bytes of one answer that are read even when all memory for answers is used up, so that every reader goes on.
+const FETCH_BYTES_MIN: usize = 64 << 10;
 /// The isolation level that wants committed transactions only.
 const READ_COMMITTED: i8 = 1;
 
-/// Answers at once if there is enough, else later.
+/// Begins the fetch in the order of requests; the rest is done when the answers before it are written.
 pub(crate) async fn handle(call: &Call, request: FetchRequest) -> Answer<FetchResponse> {
     let shared = &call.shared;
     let by_id = call.version >= BY_ID;
@@ -67,11 +70,8 @@ pub(crate) async fn handle(call: &Call, request: FetchRequest) -> Answer<FetchRe
             zstd: call.version >= ZSTD,
         },
     };
-    let reads = fetch.read().await;
-    if wait.is_zero() || fetch.is_enough(&reads) {
-        return Answer::Now(fetch.respond(reads));
-    }
-    Answer::Later(Box::pin(fetch.wait(reads, wait.min(WAIT_MAX))))
+    // Read when it can be written: a client that asks much and takes nothing must not fill the memory.
+    Answer::Held(Box::pin(fetch.answer(wait.min(WAIT_MAX))))
 }
 
 struct Fetch {
@@ -87,8 +87,31 @@ struct Fetch {
 type Read = Result<Found, ErrorCode>;
 
 impl Fetch {
-    async fn read(&self) -> Vec<Read> {
-        let bytes_max = self.bytes_max.min(self.shared.config.fetch_bytes_max);
+    async fn answer(self, wait: Duration) -> (FetchResponse, Hold) {
+        let (reads, hold) = self.read().await;
+        if wait.is_zero() || self.is_enough(&reads) {
+            return (self.respond(reads), hold);
+        }
+        self.wait(reads, hold, wait).await
+    }
+
+    /// Reads as much as is asked for and may be held until it is written; tells what it came to.
+    async fn read(&self) -> (Vec<Read>, Hold) {
+        let asked =
+            self.places.iter().fold(0usize, |sum, place| sum.saturating_add(place.bytes_max));
+        let wanted = asked.min(self.bytes_max).min(self.shared.config.fetch_bytes_max);
+        let mut hold = self.shared.responses.take_up_to(wanted, FETCH_BYTES_MIN);
+        let reads = self.read_at_most(hold.bytes()).await;
+        let bytes = reads.iter().flatten().map(|read| read.bytes).sum();
+        if bytes > hold.bytes() {
+            // The first batch may be larger than every limit (KIP-74), and counts all the same.
+            hold = self.shared.responses.take(bytes);
+        }
+        hold.shrink_to(bytes);
+        (reads, hold)
+    }
+
+    async fn read_at_most(&self, bytes_max: usize) -> Vec<Read> {
         if !self.places.iter().any(Place::is_far) {
             return read_all(&self.places, self.how, bytes_max);
         }
@@ -110,12 +133,13 @@ impl Fetch {
         bytes >= self.bytes_min
     }
 
-    async fn wait(self, mut reads: Vec<Read>, wait: Duration) -> FetchResponse {
+    async fn wait(self, reads: Vec<Read>, hold: Hold, wait: Duration) -> (FetchResponse, Hold) {
         let clock = self.shared.world.clock_arc();
         let deadline = clock.now().after(wait);
         let mut sleep = clock.sleep_until(deadline);
+        let mut latest = (reads, hold);
         loop {
-            let mut grown = self.growth(&reads);
+            let mut grown = self.growth(&latest.0);
             let timed_out = std::future::poll_fn(|context| {
                 if sleep.as_mut().poll(context).is_ready() {
                     return Poll::Ready(true);
@@ -125,9 +149,10 @@ impl Fetch {
             })
             .await;
             drop(grown);
-            reads = self.read().await;
-            if timed_out || self.is_enough(&reads) {
-                return self.respond(reads);
+            latest = self.read().await;
+            if timed_out || self.is_enough(&latest.0) {
+                let (reads, hold) = latest;
+                return (self.respond(reads), hold);
             }
         }
     }

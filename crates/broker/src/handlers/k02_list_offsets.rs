@@ -29,6 +29,9 @@ pub(crate) async fn handle(
     request: ListOffsetsRequest,
 ) -> Answer<ListOffsetsResponse> {
     let shared = std::sync::Arc::clone(&call.shared);
+    // A batch may have to be unpacked to be looked into, so only so many do that at one time.
+    let _turn = shared.lookups.acquire().await;
+    let shared = std::sync::Arc::clone(&call.shared);
     let found = tokio::task::spawn_blocking(move || look_up(&shared, &request)).await;
     Answer::Now(ListOffsetsResponse { topics: found.unwrap_or_default(), ..Default::default() })
 }

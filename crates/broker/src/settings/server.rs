@@ -130,6 +130,8 @@ fn groups(file: &File<'_>, broker: &mut BrokerConfig) {
     if let Some(members) = file.number("group.max.size", usize::MAX) {
         broker.groups.members_max = members;
     }
+    set(&mut broker.transactions.timeout_max, "transaction.max.timeout.ms");
+    set(&mut broker.transactions.id_expiration, "transactional.id.expiration.ms");
     set(&mut broker.groups.consumer_session_timeout, "group.consumer.session.timeout.ms");
     set(&mut broker.groups.consumer_heartbeat_interval, "group.consumer.heartbeat.interval.ms");
     if let Some(members) = file.number("group.consumer.max.size", usize::MAX) {

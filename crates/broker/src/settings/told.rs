@@ -39,6 +39,8 @@ pub(crate) fn told(config: &BrokerConfig, name: &str) -> Option<String> {
         "tidemill.queued.max.response.bytes" => config.response_memory_bytes_max.to_string(),
         "tidemill.replication.strict" => config.replication_factor_strict.to_string(),
         "tidemill.request.receive.timeout.ms" => millis(config.frame_grace),
+        "transaction.max.timeout.ms" => millis(config.transactions.timeout_max),
+        "transactional.id.expiration.ms" => millis(config.transactions.id_expiration),
         "advertised.listeners" => {
             let advertised = config.advertised.as_ref()?;
             format!("PLAINTEXT://{}:{}", advertised.host, advertised.port)

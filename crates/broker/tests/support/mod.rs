@@ -85,6 +85,10 @@ impl Server {
         self.open();
     }
 
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.broker.as_ref().unwrap().local_addr()
+    }
+
     pub fn log(&self) -> &Log {
         self.log.as_ref().unwrap()
     }

@@ -20,7 +20,7 @@ pub(super) struct Place {
     offset: i64,
     /// The epoch of the last record that the reader has; -1 if it does not say.
     last_epoch: i32,
-    bytes_max: usize,
+    pub(super) bytes_max: usize,
 }
 
 /// What kind of reader is read for.

@@ -50,11 +50,12 @@ pub(super) static COORDINATORS: &[BrokerSetting] = settings! {
     "offsets.topic.num.partitions": Int = Some("50"), Range::AtLeast(1), Start, false, KEPT;
     "offsets.topic.replication.factor": Short = Some("3"), Range::AtLeast(1), Start, false, KEPT;
     "offsets.topic.segment.bytes": Int = Some("104857600"), Range::AtLeast(1), Start, false, KEPT;
-    "producer.id.expiration.ms": Int = Some("86400000"), Range::AtLeast(1), Wide, true,
+    "producer.id.expiration.ms": Int = Some("86400000"), Range::AtLeast(1), Start, true,
         "A producer that appends nothing for so long is forgotten.";
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": Int = Some("10000"), Range::AtLeast(1), Start, false,
         KEPT;
-    "transaction.max.timeout.ms": Int = Some("900000"), Range::AtLeast(1), Start, false, KEPT;
+    "transaction.max.timeout.ms": Int = Some("900000"), Range::AtLeast(1), Start, true,
+        "The longest a producer may ask its transactions to stay open.";
     "transaction.partition.verification.enable": Boolean = Some("true"), Range::Any, Wide, false, KEPT;
     "transaction.remove.expired.transaction.cleanup.interval.ms": Int = Some("3600000"), Range::AtLeast(1), Start, false,
         KEPT;
@@ -64,5 +65,6 @@ pub(super) static COORDINATORS: &[BrokerSetting] = settings! {
     "transaction.state.log.replication.factor": Short = Some("3"), Range::AtLeast(1), Start, false, KEPT;
     "transaction.state.log.segment.bytes": Int = Some("104857600"), Range::AtLeast(1), Start, false, KEPT;
     "transaction.two.phase.commit.enable": Boolean = Some("false"), Range::Any, Start, false, KEPT;
-    "transactional.id.expiration.ms": Int = Some("604800000"), Range::AtLeast(1), Start, false, KEPT;
+    "transactional.id.expiration.ms": Int = Some("604800000"), Range::AtLeast(1), Start, true,
+        "A transactional id that begins no transaction for so long is forgotten.";
 };
