@@ -58,7 +58,7 @@ impl AbortedFiles {
         for (at, segment) in segments.iter().enumerate() {
             let Some(Some(content)) = self.files.get(at) else { continue };
             let next_base = segments.get(at + 1).map_or(i64::MAX, |next| next.base);
-            let entries = read_entries(content, segment.base..next_base)?;
+            let entries = read_entries(content, segment.base..next_base, end)?;
             all.extend(entries.iter().filter(|aborted| aborted.last_offset < end));
         }
         Some(all)
@@ -94,19 +94,26 @@ impl AbortedFiles {
     }
 }
 
-/// The entries of a whole file, whose markers must lie in the segment and in order.
-fn read_entries(content: &[u8], mut offsets: Range<i64>) -> Option<Vec<Aborted>> {
+/// The entries of a file, whose markers must lie in the segment and in order. What a crash left of a write that was not
+/// synced may be anything, but only behind all entries whose marker lies before `end`.
+fn read_entries(content: &[u8], mut offsets: Range<i64>, end: i64) -> Option<Vec<Aborted>> {
     let (entries, rest) = content.as_chunks();
     let mut found = Vec::with_capacity(entries.len());
+    let is_next = |offsets: &Range<i64>, entry| {
+        Aborted::read(entry).filter(|aborted| offsets.contains(&aborted.last_offset))
+    };
     for entry in entries {
-        let aborted = Aborted::read(entry)?;
-        if !offsets.contains(&aborted.last_offset) {
-            return None;
-        }
+        let Some(aborted) = is_next(&offsets, entry) else { break };
         offsets.start = aborted.last_offset.saturating_add(1);
         found.push(aborted);
     }
-    rest.is_empty().then_some(found)
+    let torn = entries.get(found.len()..).unwrap_or_default();
+    if torn.is_empty() && rest.is_empty() {
+        return Some(found);
+    }
+    let is_before = |entry| Aborted::read(entry).is_some_and(|aborted| aborted.last_offset < end);
+    let may_be_torn = offsets.end > end && !torn.iter().any(is_before);
+    may_be_torn.then_some(found)
 }
 
 fn write(disk: &dyn Disk, segment: &Segment, content: &[u8]) -> io::Result<()> {
@@ -121,3 +128,6 @@ fn hand_over(segment: &Segment, content: Vec<u8>) {
         None => segment.set_aborted(Summary::of(&content)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -161,6 +161,14 @@ impl Loading<'_> {
                 self.replay_segment(segment, from..end, producers, &mut aborted)?;
             }
         }
+        // A transaction that began in a segment that is gone is not known to be open until its next batch. A search
+        // must not stop early for that.
+        let base = self.segments.first().map_or(0, |segment| segment.base);
+        if base > 0 && from < base {
+            aborted
+                .iter_mut()
+                .for_each(|entry| entry.stable_offset = entry.stable_offset.min(base));
+        }
         Ok(aborted)
     }
 

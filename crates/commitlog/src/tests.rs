@@ -135,3 +135,4 @@ mod reads;
 mod rules;
 mod topics;
 mod transactions;
+mod transactions_model;

@@ -499,3 +499,30 @@ fn no_snapshot_is_written_before_the_aborted_transactions_before_it() {
         assert_eq!(committed(&bench.partition(), 0), [2, 8]);
     }
 }
+
+#[test]
+fn an_index_that_is_built_anew_knows_of_transactions_whose_beginning_is_gone() {
+    let (mut bench, partition) = Bench::with_topic(1, long_lived());
+    bench.append(&partition, data(7, 0, 0)).unwrap();
+    many_aborted(&bench, &partition, 12);
+    bench.append(&partition, data(7, 0, 2)).unwrap();
+    end_now(&bench, &partition, marker(7, 0, false)).unwrap();
+    partition.delete_records(20).unwrap();
+    bench.run();
+    let start = partition.log_start_offset();
+    let before = committed(&partition, start);
+    bench.log.close().unwrap();
+    let damaged = format!("/log/t-0/{}", index_files(&bench)[0].0);
+    bench.simulation.disk().flip_bit(damaged.as_ref(), 2, 7);
+    bench.restart();
+    let partition = bench.partition();
+    assert_eq!(committed(&partition, start), before);
+    for offset in start..partition.high_watermark() {
+        let read = partition.read_committed(offset, 1).unwrap();
+        // The first batch of 7 that is left is at 38.
+        let expected = read.next_offset > 38;
+        let found = read.aborted.iter().any(|aborted| aborted.producer_id == 7);
+        assert!(found || !expected, "from {offset}");
+        assert_eq!(read.committed().count(), 0, "from {offset}");
+    }
+}
