@@ -21,5 +21,6 @@ mod sink;
 mod spans;
 mod spout;
 
+pub use murmur2::partition_of_key;
 pub use sink::LogSink;
 pub use spout::{LOG_FIELDS, LogSpout, Start};

@@ -5,6 +5,12 @@ const SEED: u32 = 0x9747_b28c;
 const MIX: u32 = 0x5bd1_e995;
 const SHIFT: u32 = 24;
 
+/// The partition, of so many, in which Kafka's clients put a key: the hash without its sign, modulo the number.
+pub fn partition_of_key(key: &[u8], partitions: usize) -> i32 {
+    let hash = (murmur2(key) & 0x7fff_ffff) as usize;
+    i32::try_from(hash % partitions.max(1)).unwrap_or(i32::MAX)
+}
+
 /// The hash of a key.
 pub(crate) fn murmur2(key: &[u8]) -> u32 {
     let length = u32::try_from(key.len()).unwrap_or(u32::MAX);

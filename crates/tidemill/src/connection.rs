@@ -1,6 +1,6 @@
-//! Where the running `tidemill up` is.
+//! Where the running `tidemill up` or `tidemill broker` is.
 //!
-//! `up` leaves its addresses in `running.json` in its data folder and takes the file away when it ends. A command asks, in this
+//! It leaves its addresses in `running.json` in its data folder and takes the file away when it ends. A command asks, in this
 //! order: its own flag, that file, the default address.
 
 use std::path::{Path, PathBuf};
@@ -28,15 +28,12 @@ pub(crate) struct Where {
     /// Base URL of a running `up`
     #[arg(long, value_name = "URL", global = true)]
     pub(crate) http: Option<String>,
-    /// Kafka address of a running `up`
-    #[arg(long, value_name = "HOST:PORT", global = true)]
-    pub(crate) kafka: Option<String>,
     /// Data folder of a running `up`
     #[arg(long, value_name = "DIR", default_value = DATA_DEFAULT, global = true)]
     pub(crate) data: PathBuf,
 }
 
-/// What `up` leaves for other commands to find.
+/// What `up` and `broker` leave for other commands to find.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Running {
     pub(crate) kafka: String,
@@ -71,17 +68,13 @@ impl Running {
 impl Where {
     /// The base URL to ask.
     pub(crate) fn http_base(&self) -> String {
-        let found = || Running::find(&self.data).map(|running| running.http);
+        let running = || Running::find(&self.data).map(|running| running.http);
+        // A `tidemill broker` has none.
+        let found = || running().filter(|http| !http.is_empty());
         let base = self.http.clone().or_else(found);
         let base = base.unwrap_or_else(|| format!("http://{HTTP_DEFAULT}"));
         let base = base.trim_end_matches('/');
         if base.contains("://") { base.to_owned() } else { format!("http://{base}") }
-    }
-
-    /// The Kafka address to ask.
-    pub(crate) fn kafka_address(&self) -> String {
-        let found = || Running::find(&self.data).map(|running| running.kafka);
-        self.kafka.clone().or_else(found).unwrap_or_else(|| KAFKA_DEFAULT.to_owned())
     }
 
     /// Asks the running `up` and returns its answer.

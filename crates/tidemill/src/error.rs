@@ -17,10 +17,10 @@ pub(crate) enum CliError {
         #[help]
         help: Option<String>,
     },
-    /// No `tidemill up` answers.
+    /// No `tidemill up` and no `tidemill broker` answers.
     #[error("no tidemill is running at {address} ({why})")]
     #[diagnostic(help(
-        "start one with `tidemill up`, or name another with --http URL, --kafka HOST:PORT or --data DIR"
+        "start one with `tidemill up` or `tidemill broker`, or name another with --http URL, --brokers HOST:PORT or --data DIR"
     ))]
     NotRunning {
         /// Where one was looked for.
@@ -28,6 +28,12 @@ pub(crate) enum CliError {
         /// What the connection said.
         why: String,
     },
+    /// Whoever read standard output has gone away, which is no failure.
+    #[error("standard output was closed")]
+    OutputClosed,
+    /// Ctrl-C, after what was under way was finished.
+    #[error("interrupted")]
+    Interrupted,
     /// The arguments do not make sense together.
     #[error("{0}")]
     Usage(String),
@@ -48,10 +54,17 @@ impl CliError {
         Self::Failed { what: what.into(), why: why.to_string(), help: Some(help.into()) }
     }
 
+    /// Whether there is anything to say about it.
+    pub(crate) fn is_quiet(&self) -> bool {
+        matches!(self, Self::OutputClosed | Self::Interrupted)
+    }
+
     /// What the process ends with.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
+            Self::OutputClosed => 0,
             Self::Usage(_) => 2,
+            Self::Interrupted => 130,
             Self::Failed { .. } | Self::NotRunning { .. } => 1,
         }
     }

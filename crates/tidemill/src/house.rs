@@ -110,7 +110,7 @@ impl House {
 
 /// Says which flag to change when a port is taken; the listeners proper would say it after the log is
 /// open.
-fn check_port(address: SocketAddr, flag: &str) -> Result<(), CliError> {
+pub(crate) fn check_port(address: SocketAddr, flag: &str) -> Result<(), CliError> {
     match TcpListener::bind(address) {
         Ok(_) => Ok(()),
         Err(error) => {
@@ -124,7 +124,8 @@ fn check_port(address: SocketAddr, flag: &str) -> Result<(), CliError> {
     }
 }
 
-fn open_log(world: &World, data: &Path) -> Result<Log, CliError> {
+/// Opens the log of a data folder.
+pub(crate) fn open_log(world: &World, data: &Path) -> Result<Log, CliError> {
     Log::open(world.clone(), LogConfig::new(data.join("log"))).map_err(|error| match error {
         OpenError::Locked { .. } => CliError::with_help(
             format!("data folder {} is in use", data.display()),
@@ -141,4 +142,31 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
         .enable_all()
         .build()
         .map_err(|error| CliError::failed("cannot start threads", error))
+}
+
+/// Waits for an interrupt or a request to end; from then on another one ends the process at once.
+pub(crate) async fn until_stopped() -> Result<(), CliError> {
+    let stopped = interrupted().await;
+    eprintln!("stopping; interrupt once more to stop at once");
+    tokio::spawn(async {
+        interrupted().await.ok();
+        std::process::exit(130);
+    });
+    stopped
+}
+
+/// Waits for an interrupt or a request to end.
+async fn interrupted() -> Result<(), CliError> {
+    let failed = |error: io::Error| CliError::failed("cannot listen for signals", error);
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        tokio::select! {
+            result = tokio::signal::ctrl_c() => result.map_err(failed),
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await.map_err(failed)
 }

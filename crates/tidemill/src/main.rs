@@ -7,17 +7,26 @@ mod command;
 mod connection;
 mod demo;
 mod error;
+mod format;
 mod house;
+mod interrupt;
 mod kafka;
+mod line;
+mod nearest;
 mod output;
+mod place;
+mod records;
 mod rejects;
 mod sites;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
-use command::{analytics, consume, import, produce, run, topic, up};
+use command::{
+    analytics, broker, cluster, completions, config, consume, group, import, produce, run, topic,
+    up,
+};
 use error::CliError;
 
 #[global_allocator]
@@ -35,18 +44,30 @@ struct Arguments {
 enum Command {
     /// Run the log, the engine and the analytics in this process
     Up(up::Arguments),
+    /// Run only the log, for Kafka clients
+    Broker(broker::Arguments),
     /// Bring facts in from elsewhere
     Import(import::Arguments),
     /// Ask which posts, authors, sections or referrers did best
     Analytics(analytics::Arguments),
-    /// List, create, describe and delete topics
+    /// List, create, describe, alter and delete topics
     Topic(topic::Arguments),
-    /// Write lines of standard input to a topic
+    /// See and move consumer groups
+    Group(group::Arguments),
+    /// Write lines to a topic
     Produce(produce::Arguments),
     /// Read a topic to standard output
     Consume(consume::Arguments),
+    /// See what a cluster is
+    Cluster(cluster::Arguments),
+    /// See and change settings of topics and brokers
+    Config(config::Arguments),
     /// Run a streamparse project
     Run(run::Arguments),
+    /// Print completions for a shell
+    Completions(completions::Arguments),
+    /// Write man pages
+    Man(completions::ManArguments),
 }
 
 fn main() -> ExitCode {
@@ -56,7 +77,9 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let code = error.exit_code();
-            eprintln!("{:?}", miette::Report::new(error));
+            if !error.is_quiet() {
+                eprintln!("{:?}", miette::Report::new(error));
+            }
             ExitCode::from(code)
         }
     }
@@ -65,11 +88,17 @@ fn main() -> ExitCode {
 fn dispatch(command: Command) -> Result<(), CliError> {
     match command {
         Command::Up(arguments) => up::run(&arguments),
+        Command::Broker(arguments) => broker::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Analytics(arguments) => analytics::run(&arguments),
         Command::Topic(arguments) => topic::run(&arguments),
+        Command::Group(arguments) => group::run(&arguments),
         Command::Produce(arguments) => produce::run(&arguments),
         Command::Consume(arguments) => consume::run(&arguments),
+        Command::Cluster(arguments) => cluster::run(&arguments),
+        Command::Config(arguments) => config::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments, Arguments::command()),
+        Command::Man(arguments) => completions::man(&arguments, Arguments::command()),
     }
 }

@@ -17,11 +17,14 @@ pub(crate) fn start_log() {
         .init();
 }
 
-/// Writes data to standard output. A closed pipe (`| head`) ends the program quietly, as other tools do.
+/// Writes data to standard output.
+///
+/// # Errors
+/// [`CliError::OutputClosed`] for a closed pipe (`| head`), which ends a command quietly, as other tools do.
 pub(crate) fn write(bytes: &[u8]) -> Result<(), CliError> {
     let mut out = io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(CliError::OutputClosed),
         Err(error) => Err(CliError::failed("cannot write to standard output", error)),
         Ok(()) => Ok(()),
     }
@@ -32,6 +35,15 @@ pub(crate) fn line(text: &str) -> Result<(), CliError> {
     write(format!("{text}\n").as_bytes())
 }
 
+/// Tells what was done: a message for people, or data for programs.
+pub(crate) fn done(text: &str, as_json: bool, value: &serde_json::Value) -> Result<(), CliError> {
+    if as_json {
+        return line(&value.to_string());
+    }
+    eprintln!("{text}");
+    Ok(())
+}
+
 /// Writes rows in columns as wide as their widest cell; numbers lean right.
 pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> Result<(), CliError> {
     let width = |column: usize| {
@@ -39,7 +51,7 @@ pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> Result<(), CliError>
         cells.chain([head[column].chars().count()]).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..head.len()).map(width).collect();
-    let numeric = |cell: &str| cell.chars().next().is_some_and(|c| c.is_ascii_digit());
+    let numeric = |cell: &str| cell == "-" || cell.parse::<f64>().is_ok();
     let right = |column: usize| {
         !rows.is_empty() && rows.iter().all(|row| row.get(column).is_some_and(|cell| numeric(cell)))
     };

@@ -1,23 +1,30 @@
 //! `tidemill consume TOPIC`: records to standard output, in kcat's format language or as JSON lines.
 
-use bytes::Bytes;
-use clap::Args;
-use serde_json::json;
-use tidemill_commitlog::batch::{BatchError, RecordView, frames, records};
+use std::time::Duration;
 
-use crate::connection::Where;
+use clap::Args;
+
 use crate::error::CliError;
-use crate::kafka::{Client, EARLIEST, LATEST};
+use crate::format::{Encoding, Format};
+use crate::interrupt;
 use crate::output;
+use crate::place::Place;
+use crate::records::{Polled, Reading, Source, Start, source};
+
+/// How long is waited for records before Ctrl-C is looked for.
+const WAIT: Duration = Duration::from_millis(250);
+/// What is written to standard output at a time.
+const OUTPUT_BYTES: usize = 64 << 10;
 
 /// Arguments of `consume`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Topic to read
-    topic: String,
-    /// Where to begin: start, end, an offset, or -N for the last N of each partition
-    #[arg(short, long, default_value = "start", allow_hyphen_values = true, value_parser = offset)]
-    offset: Offset,
+    /// Topic to read; in a group, any number
+    #[arg(required = true, value_name = "TOPIC")]
+    topics: Vec<String>,
+    /// Where to begin: beginning, end, an offset, -N for the last N of each partition, s@MS for a time; e@MS says when to end
+    #[arg(short, long, value_name = "OFFSET", allow_hyphen_values = true, value_parser = bound)]
+    offset: Vec<Bound>,
     /// End after so many records
     #[arg(short = 'n', long, value_name = "N")]
     count: Option<u64>,
@@ -25,175 +32,169 @@ pub(crate) struct Arguments {
     #[arg(short, long)]
     exit: bool,
     /// Only this partition
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "group")]
     partition: Option<i32>,
-    /// %t topic, %p partition, %o offset, %T timestamp, %k key, %s value, %h headers, %% percent; \n and \t
+    /// Read as a member of this group and keep how far it is
+    #[arg(short, long)]
+    group: Option<String>,
+    /// %t topic, %p partition, %o offset, %T timestamp, %k key, %K its length, %s value, %S its length, %h headers; \n \t \xHH
     #[arg(short, long, default_value = "%s\\n")]
     format: String,
     /// One JSON object a line
     #[arg(long, conflicts_with = "format")]
     json: bool,
+    /// Write keys and values in base64, or only one of them
+    #[arg(long, value_name = "key|value", num_args = 0..=1, default_missing_value = "both")]
+    #[arg(require_equals = true, value_parser = ["key", "value", "both"])]
+    base64: Option<String>,
+    /// What to write for a key or value that is null
+    #[arg(short = 'Z', long, value_name = "TEXT", default_value = "")]
+    null: String,
+    /// Which records of transactions are seen
+    #[arg(long, value_name = "LEVEL", default_value = "read-uncommitted")]
+    #[arg(value_parser = ["read-committed", "read-uncommitted"])]
+    isolation: String,
+    /// Read with our own small client where librdkafka would be used
+    #[arg(long)]
+    own_client: bool,
     #[command(flatten)]
-    place: Where,
+    place: Place,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Offset {
-    Start,
-    End,
-    At(i64),
-    Last(i64),
+/// Where to begin or to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bound {
+    From(Start),
+    Until(i64),
 }
 
-fn offset(text: &str) -> Result<Offset, String> {
+fn bound(text: &str) -> Result<Bound, String> {
+    let wrong = || "write beginning, end, an offset, -N for the last N, or s@MS or e@MS".to_owned();
+    let ms = |text: &str| text.parse::<i64>().map_err(|_| wrong());
     match text {
-        "start" | "beginning" | "earliest" => Ok(Offset::Start),
-        "end" | "latest" => Ok(Offset::End),
-        number => match number.parse::<i64>() {
-            Ok(offset) if offset < 0 || number.starts_with('-') => Ok(Offset::Last(-offset)),
-            Ok(offset) => Ok(Offset::At(offset)),
-            Err(_) => Err("write start, end, an offset, or -N for the last N".to_owned()),
-        },
-    }
-}
-
-/// What one partition has still to give.
-struct Position {
-    partition: i32,
-    next: i64,
-    end: i64,
-}
-
-impl Position {
-    /// Gives the records of fetched batches from the next one on, at most `left` of them.
-    fn take(
-        &mut self,
-        bytes: &Bytes,
-        left: &mut u64,
-        mut each: impl FnMut(&RecordView<'_>),
-    ) -> Result<(), CliError> {
-        let place = (self.partition, self.next);
-        let broken = |error: BatchError| {
-            CliError::failed(format!("partition {} from offset {}", place.0, place.1), error)
-        };
-        for frame in frames(bytes) {
-            let (_, frame) = frame.map_err(broken)?;
-            let batch = records(&bytes.slice_ref(frame)).map_err(broken)?;
-            for record in &batch {
-                let record = record.map_err(broken)?;
-                if record.offset < self.next || *left == 0 {
-                    continue;
+        "start" | "beginning" | "earliest" => Ok(Bound::From(Start::Beginning)),
+        "end" | "latest" => Ok(Bound::From(Start::End)),
+        _ => match (text.strip_prefix("s@"), text.strip_prefix("e@")) {
+            (Some(since), _) => Ok(Bound::From(Start::Since(ms(since)?))),
+            (_, Some(until)) => Ok(Bound::Until(ms(until)?)),
+            _ => match text.parse::<i64>().map_err(|_| wrong())? {
+                _ if text.starts_with('-') => {
+                    let count = text[1..].parse().map_err(|_| wrong())?;
+                    Ok(Bound::From(Start::Last(count)))
                 }
-                self.next = record.offset + 1;
-                *left -= 1;
-                each(&record);
-            }
-        }
-        Ok(())
+                at => Ok(Bound::From(Start::At(at))),
+            },
+        },
     }
 }
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CliError> {
-    let mut client = Client::connect(&arguments.place.kafka_address())?;
-    let mut positions = positions(&mut client, arguments)?;
-    let mut left = arguments.count.unwrap_or(u64::MAX);
-    let mut text = Vec::new();
+    let format = format(arguments)?;
+    let reading = reading(arguments)?;
+    interrupt::watch()?;
+    let mut source = source(&arguments.place, arguments.own_client, &reading)?;
+    match copy(&mut *source, &format, arguments.count) {
+        Ok(()) => source.close(),
+        // What was written out counts as read, also when the reader of it goes away.
+        Err(error @ CliError::Interrupted) => source.close().and(Err(error)),
+        Err(error) => Err(error),
+    }
+}
+
+fn format(arguments: &Arguments) -> Result<Format, CliError> {
+    let base64 = arguments.base64.as_deref();
+    let encoding = Encoding {
+        base64_key: matches!(base64, Some("key" | "both")),
+        base64_value: matches!(base64, Some("value" | "both")),
+    };
+    if arguments.json {
+        return Ok(Format::json(encoding));
+    }
+    Format::parse(&arguments.format, encoding, &arguments.null)
+        .map_err(|why| CliError::Usage(format!("--format `{}`: {why}", arguments.format)))
+}
+
+fn reading(arguments: &Arguments) -> Result<Reading, CliError> {
+    let (mut start, mut until_ms) = (Start::Beginning, None);
+    for bound in &arguments.offset {
+        match bound {
+            Bound::From(from) => start = *from,
+            Bound::Until(ms) => until_ms = Some(*ms),
+        }
+    }
+    let in_group = arguments.group.is_some();
+    if in_group && !matches!(start, Start::Beginning | Start::End) {
+        return Err(CliError::Usage(
+            "a group goes on where it was; -o beginning or end says where a new one begins, \
+             and `tidemill group seek` moves it"
+                .to_owned(),
+        ));
+    }
+    if arguments.topics.len() > 1 && (!in_group || arguments.exit) {
+        let what = "several topics can be read in a group only (-g), and without --exit";
+        return Err(CliError::Usage(what.to_owned()));
+    }
+    Ok(Reading {
+        topics: arguments.topics.clone(),
+        partition: arguments.partition,
+        start,
+        until_ms,
+        stop_at_end: arguments.exit,
+        read_committed: arguments.isolation == "read-committed",
+        group: arguments.group.clone(),
+    })
+}
+
+/// Writes records out until there are enough, or no more, or somebody interrupts.
+fn copy(source: &mut dyn Source, format: &Format, count: Option<u64>) -> Result<(), CliError> {
+    let mut left = count.unwrap_or(u64::MAX);
+    let mut out = Vec::new();
     while left > 0 {
-        if arguments.exit && positions.iter().all(|position| position.next >= position.end) {
-            return Ok(());
+        if interrupt::interrupted() {
+            return Err(CliError::Interrupted);
         }
-        let wanted: Vec<(i32, i64)> = positions.iter().map(|p| (p.partition, p.next)).collect();
-        for data in client.fetch(&arguments.topic, &wanted)? {
-            let partition = data.partition_index;
-            let Some(position) = positions.iter_mut().find(|p| p.partition == partition) else {
-                continue;
-            };
-            let bytes = data.records.unwrap_or_default().into_bytes();
-            position.take(&bytes, &mut left, |record| {
-                render(arguments, partition, record, &mut text);
-            })?;
+        let polled = source.poll(WAIT, &mut |record| {
+            format.write(record, &mut out);
+            left -= 1;
+            if out.len() >= OUTPUT_BYTES {
+                output::write(&out)?;
+                out.clear();
+            }
+            Ok(left > 0)
+        })?;
+        if !out.is_empty() {
+            output::write(&out)?;
+            out.clear();
         }
-        output::write(&text)?;
-        text.clear();
+        source.done()?;
+        if polled == Polled::Finished {
+            break;
+        }
     }
     Ok(())
 }
 
-fn positions(client: &mut Client, arguments: &Arguments) -> Result<Vec<Position>, CliError> {
-    let topic = client.topic(&arguments.topic, false)?;
-    let mut partitions: Vec<i32> = topic.partitions.iter().map(|p| p.partition_index).collect();
-    partitions.retain(|partition| arguments.partition.is_none_or(|wanted| wanted == *partition));
-    partitions.sort_unstable();
-    if partitions.is_empty() {
-        let why = format!("it has {} partitions, counted from 0", topic.partitions.len());
-        return Err(CliError::failed(format!("topic `{}`", arguments.topic), why));
-    }
-    let mut positions = Vec::new();
-    for partition in partitions {
-        let start = client.offset(&arguments.topic, partition, EARLIEST)?;
-        let end = client.offset(&arguments.topic, partition, LATEST)?;
-        let next = match arguments.offset {
-            Offset::Start => start,
-            Offset::End => end,
-            Offset::At(offset) => offset,
-            Offset::Last(count) => (end - count).max(start),
-        };
-        positions.push(Position { partition, next, end });
-    }
-    Ok(positions)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn render(arguments: &Arguments, partition: i32, record: &RecordView<'_>, out: &mut Vec<u8>) {
-    if arguments.json {
-        let text = |bytes: Option<&[u8]>| bytes.map(|b| String::from_utf8_lossy(b).into_owned());
-        let headers: serde_json::Map<String, serde_json::Value> = record
-            .headers()
-            .map(|(name, value)| (text(Some(name)).unwrap_or_default(), json!(text(value))))
-            .collect();
-        let line = json!({
-            "topic": arguments.topic, "partition": partition, "offset": record.offset,
-            "timestamp_ms": record.timestamp_ms, "key": text(record.key), "value": text(record.value),
-            "headers": headers,
-        });
-        out.extend_from_slice(line.to_string().as_bytes());
-        out.push(b'\n');
-        return;
-    }
-    let mut letters = arguments.format.chars();
-    while let Some(letter) = letters.next() {
-        match letter {
-            '%' => match letters.next() {
-                Some('t') => out.extend_from_slice(arguments.topic.as_bytes()),
-                Some('p') => out.extend_from_slice(partition.to_string().as_bytes()),
-                Some('o') => out.extend_from_slice(record.offset.to_string().as_bytes()),
-                Some('T') => out.extend_from_slice(record.timestamp_ms.to_string().as_bytes()),
-                Some('k') => out.extend_from_slice(record.key.unwrap_or_default()),
-                Some('s' | 'v') => out.extend_from_slice(record.value.unwrap_or_default()),
-                Some('h') => headers(record, out),
-                Some('%') => out.push(b'%'),
-                Some(other) => out.extend_from_slice(format!("%{other}").as_bytes()),
-                None => out.push(b'%'),
-            },
-            '\\' => match letters.next() {
-                Some('n') => out.push(b'\n'),
-                Some('t') => out.push(b'\t'),
-                Some('r') => out.push(b'\r'),
-                Some(other) => out.extend_from_slice(other.to_string().as_bytes()),
-                None => out.push(b'\\'),
-            },
-            other => out.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes()),
+    #[test]
+    fn bounds_are_read() {
+        for (text, wanted) in [
+            ("beginning", Bound::From(Start::Beginning)),
+            ("start", Bound::From(Start::Beginning)),
+            ("end", Bound::From(Start::End)),
+            ("7", Bound::From(Start::At(7))),
+            ("-7", Bound::From(Start::Last(7))),
+            ("-0", Bound::From(Start::Last(0))),
+            ("s@1700000000000", Bound::From(Start::Since(1_700_000_000_000))),
+            ("e@5", Bound::Until(5)),
+        ] {
+            assert_eq!(bound(text), Ok(wanted), "{text}");
         }
-    }
-}
-
-fn headers(record: &RecordView<'_>, out: &mut Vec<u8>) {
-    for (at, (name, value)) in record.headers().enumerate() {
-        if at > 0 {
-            out.push(b',');
+        for wrong in ["", "x", "s@", "e@x", "--1", "1.5"] {
+            assert!(bound(wrong).is_err(), "{wrong}");
         }
-        out.extend_from_slice(name);
-        out.push(b'=');
-        out.extend_from_slice(value.unwrap_or_default());
     }
 }

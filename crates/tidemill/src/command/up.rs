@@ -10,7 +10,7 @@ use tidemill_world::World;
 use crate::connection::{DATA_DEFAULT, HTTP_DEFAULT, KAFKA_DEFAULT};
 use crate::demo;
 use crate::error::CliError;
-use crate::house::{House, Plan, runtime};
+use crate::house::{House, Plan, runtime, until_stopped};
 use crate::output;
 use crate::sites;
 
@@ -58,21 +58,16 @@ async fn serve(world: &World, arguments: &Arguments) -> Result<(), CliError> {
     let (kafka, http, data) = (house.kafka(), house.http(), arguments.data.display());
     output::line(&format!("ready kafka={kafka} http={http} data={data}"))?;
     next_steps(&http, arguments.demo);
-    let interrupted = tokio::select! {
-        interrupted = interrupted() => interrupted,
+    let stopped = tokio::select! {
+        stopped = until_stopped() => stopped,
         error = demo::run(world, &house.analytics), if arguments.demo => {
             // The house stands without its demo.
             eprintln!("{error}");
-            interrupted().await
+            until_stopped().await
         }
     };
-    eprintln!("stopping; interrupt once more to stop at once");
-    tokio::spawn(async {
-        self::interrupted().await.ok();
-        std::process::exit(130);
-    });
     house.shutdown().await?;
-    interrupted
+    stopped
 }
 
 /// What a person may want to do now.
@@ -90,20 +85,4 @@ fn next_steps(http: &str, demo: bool) {
         );
     }
     eprintln!("stop        Ctrl-C");
-}
-
-/// Waits for an interrupt or a request to end.
-async fn interrupted() -> Result<(), CliError> {
-    let failed = |error: std::io::Error| CliError::failed("cannot listen for signals", error);
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-        tokio::select! {
-            result = tokio::signal::ctrl_c() => result.map_err(failed),
-            _ = terminate.recv() => Ok(()),
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await.map_err(failed)
 }
