@@ -9,7 +9,7 @@
 )]
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -122,4 +122,122 @@ impl Drop for Up {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// What a command said and how it ended.
+pub(crate) struct Said {
+    pub code: Option<i32>,
+    pub out: Vec<u8>,
+    pub err: String,
+}
+
+impl Said {
+    /// Standard output as text.
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.out).unwrap()
+    }
+
+    /// Each line of standard output as JSON.
+    pub(crate) fn json(&self) -> Vec<serde_json::Value> {
+        self.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+/// A running `tidemill broker` on a free port; killed when dropped.
+pub(crate) struct BrokerProcess {
+    child: Child,
+    pub kafka: String,
+    pub data: PathBuf,
+}
+
+impl BrokerProcess {
+    pub(crate) fn start(data: &Path, more: &[&str]) -> Self {
+        let mut child = Command::new(TIDEMILL)
+            .args(["broker", "--listen", "127.0.0.1:0", "--data"])
+            .arg(data)
+            .args(more)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut ready = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+        let mut words = ready.trim_end().split(' ');
+        assert_eq!(words.next(), Some("ready"), "{ready}");
+        let kafka = words.next().unwrap().strip_prefix("kafka=").unwrap().to_owned();
+        Self { child, kafka, data: data.to_path_buf() }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for the process to end by itself.
+    pub(crate) fn wait(&mut self) -> std::process::ExitStatus {
+        self.child.wait().unwrap()
+    }
+
+    /// The flags that reach this broker by its data folder, and so by our own client.
+    pub(crate) fn by_data(&self) -> Vec<String> {
+        vec!["--data".to_owned(), self.data.display().to_string()]
+    }
+
+    /// The flags that name this broker, and so choose librdkafka.
+    pub(crate) fn by_address(&self) -> Vec<String> {
+        vec!["--brokers".to_owned(), self.kafka.clone()]
+    }
+
+    /// Runs a command against this broker and waits for its end.
+    pub(crate) fn run(&self, arguments: &[&str], input: &[u8]) -> Said {
+        run(arguments, &self.by_data(), input)
+    }
+
+    /// Runs a command that must succeed, and returns its standard output.
+    pub(crate) fn ok(&self, arguments: &[&str], input: &[u8]) -> String {
+        let said = self.run(arguments, input);
+        assert_eq!(said.code, Some(0), "{arguments:?}: {}", said.err);
+        String::from_utf8(said.out).unwrap()
+    }
+
+    /// Runs a command that must fail with code 1, and returns what it said.
+    pub(crate) fn fails(&self, arguments: &[&str]) -> String {
+        let said = self.run(arguments, b"");
+        assert_eq!(said.code, Some(1), "{arguments:?}: {}", said.err);
+        said.err
+    }
+}
+
+impl Drop for BrokerProcess {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs a command and waits for its end.
+pub(crate) fn run(arguments: &[&str], more: &[String], input: &[u8]) -> Said {
+    let mut child = Command::new(TIDEMILL)
+        .args(arguments)
+        .args(more)
+        .env_remove("TIDEMILL_BROKERS")
+        // Errors are wrapped to the terminal's width, which would cut names in two.
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A command that fails at once does not read it.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    let output = child.wait_with_output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    // One line, however it was wrapped.
+    let err = err.replace("\n  │ ", " ").split_whitespace().collect::<Vec<_>>().join(" ");
+    Said { code: output.status.code(), out: output.stdout, err }
+}
+
+/// Sends a signal by name.
+pub(crate) fn signal(pid: u32, name: &str) {
+    let sent = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().unwrap();
+    assert!(sent.success());
 }
