@@ -8,6 +8,7 @@ pub(crate) mod config;
 pub(crate) mod consume;
 pub(crate) mod group;
 pub(crate) mod import;
+pub(crate) mod log;
 pub(crate) mod produce;
 pub(crate) mod run;
 pub(crate) mod topic;

@@ -22,8 +22,10 @@ const DRAIN: Duration = Duration::from_millis(800);
 pub(crate) struct Plan {
     /// Folder of the log and all else that is kept.
     pub(crate) data: PathBuf,
-    /// Where Kafka clients are served; nowhere if `None`.
-    pub(crate) kafka: Option<SocketAddr>,
+    /// How the log is kept; its folder is one of `data`.
+    pub(crate) log: LogConfig,
+    /// Where and how Kafka clients are served; nowhere if `None`.
+    pub(crate) kafka: Option<BrokerConfig>,
     /// Where HTTP is served, and what of the analytics is set.
     pub(crate) analytics: AnalyticsConfig,
 }
@@ -43,28 +45,26 @@ impl House {
     /// # Errors
     /// What is in use or broken, and what to do. Nothing is left running.
     pub(crate) async fn start(world: &World, plan: Plan) -> Result<Self, CliError> {
-        if let Some(kafka) = plan.kafka {
-            check_port(kafka, "--kafka")?;
+        if let Some(kafka) = &plan.kafka {
+            check_port(kafka.listen, "--kafka")?;
         }
         check_port(plan.analytics.http, "--http")?;
-        let log = open_log(world, &plan.data)?;
+        let log = open_log(world, &plan.data, plan.log)?;
         let engine = Engine::start(world.clone(), EngineConfig::default())
             .map_err(|error| CliError::failed("the engine cannot start", error))?;
         let http = plan.analytics.http;
         let analytics = Analytics::start(log.clone(), &engine, world.clone(), plan.analytics)
             .await
             .map_err(|error| CliError::failed(format!("HTTP at {http} cannot start"), error))?;
-        let broker =
-            match plan.kafka {
-                None => None,
-                Some(kafka) => {
-                    let broker =
-                        Broker::start(log.clone(), world.clone(), BrokerConfig::new(kafka)).await;
-                    Some(broker.map_err(|e| {
-                        CliError::failed(format!("Kafka at {kafka} cannot start"), e)
-                    })?)
-                }
-            };
+        let broker = match plan.kafka {
+            None => None,
+            Some(config) => {
+                let kafka = config.listen;
+                let broker = Broker::start(log.clone(), world.clone(), config).await;
+                let failed = |e| CliError::failed(format!("Kafka at {kafka} cannot start"), e);
+                Some(broker.map_err(failed)?)
+            }
+        };
         let house = Self { analytics, log, engine, broker, data: plan.data };
         let running = Running { kafka: house.kafka(), http: house.http() };
         if let Err(error) = running.announce(&house.data) {
@@ -125,8 +125,8 @@ pub(crate) fn check_port(address: SocketAddr, flag: &str) -> Result<(), CliError
 }
 
 /// Opens the log of a data folder.
-pub(crate) fn open_log(world: &World, data: &Path) -> Result<Log, CliError> {
-    Log::open(world.clone(), LogConfig::new(data.join("log"))).map_err(|error| match error {
+pub(crate) fn open_log(world: &World, data: &Path, config: LogConfig) -> Result<Log, CliError> {
+    Log::open(world.clone(), config).map_err(|error| match error {
         OpenError::Locked { .. } => CliError::with_help(
             format!("data folder {} is in use", data.display()),
             "another tidemill has it open",

@@ -17,6 +17,7 @@ mod output;
 mod place;
 mod records;
 mod rejects;
+mod server_settings;
 mod sites;
 
 use std::process::ExitCode;
@@ -24,8 +25,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use command::{
-    analytics, broker, cluster, completions, config, consume, group, import, produce, run, topic,
-    up,
+    analytics, broker, cluster, completions, config, consume, group, import, log, produce, run,
+    topic, up,
 };
 use error::CliError;
 
@@ -64,6 +65,8 @@ enum Command {
     Config(config::Arguments),
     /// Run a streamparse project
     Run(run::Arguments),
+    /// Check, repair and list the files of a log that is not open
+    Log(log::Arguments),
     /// Print completions for a shell
     Completions(completions::Arguments),
     /// Write man pages
@@ -98,6 +101,7 @@ fn dispatch(command: Command) -> Result<(), CliError> {
         Command::Cluster(arguments) => cluster::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Log(arguments) => log::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, Arguments::command()),
         Command::Man(arguments) => completions::man(&arguments, Arguments::command()),
     }

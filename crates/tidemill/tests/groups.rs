@@ -18,8 +18,13 @@ struct Member {
 
 impl Member {
     fn join(broker: &BrokerProcess, group: &str, topic: &str) -> Self {
+        Self::join_with(broker, group, topic, &[])
+    }
+
+    fn join_with(broker: &BrokerProcess, group: &str, topic: &str, more: &[&str]) -> Self {
         let mut child = Command::new(TIDEMILL)
             .args(["consume", topic, "-g", group, "-f", "%p:%s\\n"])
+            .args(more)
             .args(broker.by_address())
             .stdout(Stdio::piped())
             .spawn()
@@ -168,4 +173,39 @@ fn a_group_is_moved_to_anywhere() {
     }
     broker.ok(&["group", "delete", "g"], b"");
     assert!(broker.fails(&["group", "describe", "g"]).contains("no such group"));
+}
+
+#[test]
+fn a_group_is_forgotten_in_part_or_whole() {
+    let (_folder, broker) = broker("group-reset");
+    broker.ok(&["consume", "orders", "-g", "g", "-e"], b"");
+    let dry = broker.run(&["group", "reset", "g", "--dry-run", "--json"], b"").json();
+    assert_eq!(dry.len(), 2);
+    broker.ok(&["group", "reset", "g", "-t", "orders:1"], b"");
+    let rows = describe(&broker, "g").1;
+    assert_eq!((rows.len(), &rows[0]["partition"]), (1, &json!(0)), "{rows:?}");
+    let none = broker.fails(&["group", "reset", "g", "-t", "orders:1"]);
+    assert!(none.contains("no offsets"), "{none}");
+}
+
+#[test]
+fn a_group_of_the_new_protocol_is_seen_and_not_moved() {
+    let (_folder, broker) = broker("group-consumer");
+    let mut member = Member::join_with(&broker, "g", "orders", &["-X", "group.protocol=consumer"]);
+    for _ in 0..10 {
+        member.line();
+    }
+    let (head, rows) = describe(&broker, "g");
+    assert_eq!(
+        (&head["protocol"], &head["state"]),
+        (&json!("consumer"), &json!("Stable")),
+        "{head}"
+    );
+    assert!(rows.iter().all(|row| row["member"] == head["members"][0]["member"]), "{rows:?}");
+    let said = broker.fails(&["group", "seek", "g", "--to", "end"]);
+    assert!(said.contains("stop the members"), "{said}");
+    member.interrupt();
+    broker.ok(&["group", "seek", "g", "--to", "beginning"], b"");
+    let listed = broker.run(&["group", "list", "--json"], b"").json();
+    assert_eq!(listed[0]["protocol"], "consumer");
 }

@@ -35,7 +35,7 @@ fn what_cannot_be_done_is_said_with_the_next_step() {
     let broker = BrokerProcess::start(&folder.path, &[]);
     broker.ok(&["topic", "create", "greetings"], b"");
     let again = broker.fails(&["topic", "create", "greetings"]);
-    assert!(again.contains("exists already") && again.contains("topic alter"), "{again}");
+    assert!(again.contains("already exists") && again.contains("topic alter"), "{again}");
     let same = broker.run(&["topic", "create", "greetings", "--if-not-exists", "--json"], b"");
     assert_eq!(same.json(), [serde_json::json!({"topic": "greetings", "created": false})]);
     for arguments in [
@@ -49,6 +49,8 @@ fn what_cannot_be_done_is_said_with_the_next_step() {
     }
     let bad = broker.fails(&["topic", "create", "x", "-c", "retention.ms=soon"]);
     assert!(bad.contains("retention.ms") && bad.contains("soon"), "{bad}");
+    let slip = broker.fails(&["topic", "create", "x", "-c", "retetnion.ms=5"]);
+    assert!(slip.contains("did you mean `retention.ms`?"), "{slip}");
     let bad = broker.fails(&["topic", "create", "a/b"]);
     assert!(bad.contains("a/b"), "{bad}");
     for arguments in [
@@ -138,4 +140,107 @@ fn shells_and_man_are_served() {
     assert_eq!(run(&["man", pages.to_str().unwrap()], &[], b"").code, Some(0));
     let page = std::fs::read_to_string(pages.join("tidemill-group-seek.1")).unwrap();
     assert!(page.contains("dry"), "{page}");
+}
+
+#[test]
+fn kafkas_file_is_read_and_what_is_wrong_in_it_is_named() {
+    let folder = Folder::new("properties");
+    let file = folder.path.join("server.properties");
+    let logs = folder.path.join("kafka-logs");
+    let text = format!(
+        "# A comment\nlisteners=PLAINTEXT://127.0.0.1:0\nlog.dirs={}\nnum.partitions=4\nlog.retentoin.ms=5\n",
+        logs.display()
+    );
+    std::fs::write(&file, &text).unwrap();
+    let file = file.to_str().unwrap();
+    let mut child = std::process::Command::new(common::TIDEMILL)
+        .args(["broker", file, "--override", "num.partitions=6"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut ready = String::new();
+    let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut out, &mut ready).unwrap();
+    assert!(ready.contains("kafka=127.0.0.1:") && ready.contains("kafka-logs"), "{ready}");
+    let by = ["--data".to_owned(), logs.display().to_string()];
+    let made = run(&["topic", "create", "t", "--json"], &by, b"").json();
+    assert_eq!(made[0]["partitions"], 6, "{made:?}");
+    assert!(logs.join("t-5").is_dir());
+    signal(child.id(), "TERM");
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let warned = format!(
+        "{file} line 5: there is no setting log.retentoin.ms; did you mean log.retention.ms?"
+    );
+    assert!(said.contains(&warned), "{said}");
+    for (arguments, wanted) in [
+        (&["broker", file, "--override", "num.partitions=-3"][..], "--override num.partitions=-3"),
+        (&["broker", "no-such-file"], "no-such-file"),
+    ] {
+        let said = run(arguments, &[], b"");
+        assert_eq!(said.code, Some(1), "{}", said.err);
+        assert!(said.err.contains(wanted), "{}", said.err);
+    }
+    std::fs::write(file, text.replace("num.partitions=4", "num.partitions=many")).unwrap();
+    for arguments in [&["broker", file][..], &["up", "--kafka-config", file]] {
+        let said = run(arguments, &[], b"");
+        assert_eq!(said.code, Some(1), "{}", said.err);
+        assert!(said.err.contains("line 4") && said.err.contains("num.partitions"), "{}", said.err);
+    }
+}
+
+#[test]
+fn a_topic_grows_and_changes_in_use() {
+    let folder = Folder::new("alter");
+    let broker = BrokerProcess::start(&folder.path, &[]);
+    broker.ok(&["topic", "create", "t"], b"");
+    broker.ok(&["topic", "alter", "t", "-p", "3", "-c", "retention.ms=60000"], b"");
+    let described = broker.run(&["topic", "describe", "t", "--json"], b"").json();
+    assert_eq!(described.len(), 4, "{described:?}");
+    assert_eq!(described[3]["settings"], serde_json::json!({"retention.ms": "60000"}));
+    broker.ok(&["config", "alter", "topic", "t", "--unset", "retention.ms"], b"");
+    let described = broker.run(&["topic", "describe", "t", "--json"], b"").json();
+    assert_eq!(described[3]["settings"], serde_json::json!({}));
+    let fewer = broker.fails(&["topic", "alter", "t", "-p", "2"]);
+    assert!(fewer.contains("never lowered"), "{fewer}");
+    let slip = broker.fails(&["config", "alter", "topic", "t", "retention.mss=5"]);
+    assert!(slip.contains("did you mean `retention.ms`?"), "{slip}");
+}
+
+#[test]
+fn the_files_of_a_log_are_checked_repaired_and_listed() {
+    let folder = Folder::new("log-files");
+    let data = folder.path.to_str().unwrap();
+    let mut broker = BrokerProcess::start(&folder.path, &[]);
+    broker.ok(&["produce", "t", "-k", "key"], b"value\n");
+    broker.ok(&["produce", "t", "-k", "key"], b"other\n");
+    let open = run(&["log", "check", data], &[], b"");
+    assert!(open.code == Some(1) && open.err.contains("in use"), "{}", open.err);
+    signal(broker.pid(), "TERM");
+    broker.wait();
+    let sound = run(&["log", "check", data, "--json"], &[], b"");
+    assert_eq!(sound.code, Some(0), "{}", sound.err);
+    assert_eq!(sound.json().last().unwrap()["sound"], true);
+    let partition = folder.path.join("log/t-0");
+    let segment = partition.join("00000000000000000000.log");
+    let listed = run(&["log", "dump", segment.to_str().unwrap()], &[], b"");
+    assert_eq!((listed.code, listed.text().lines().count()), (Some(0), 2), "{}", listed.err);
+    let deep = run(&["log", "dump", partition.to_str().unwrap(), "-r", "--json"], &[], b"").json();
+    assert_eq!(deep.len(), 2, "{deep:?}");
+    assert!(deep[0].to_string().contains("\"value\":\"value\""), "{deep:?}");
+    // A byte in the first batch, which was confirmed and has a good one after it.
+    let mut bytes = std::fs::read(&segment).unwrap();
+    bytes[70] ^= 1;
+    std::fs::write(&segment, bytes).unwrap();
+    let broken = run(&["log", "check", data], &[], b"");
+    assert_eq!(broken.code, Some(1));
+    assert!(broken.text().contains("00000000000000000000.log at byte 0"), "{}", broken.text());
+    assert!(broken.err.contains("log repair"), "{}", broken.err);
+    let mended = run(&["log", "repair", data], &[], b"");
+    assert!(mended.code == Some(0) && mended.text().contains(".corrupt-0"), "{}", mended.text());
+    assert_eq!(run(&["log", "check", data], &[], b"").code, Some(0));
+    let none = run(&["log", "check", "/no/such/folder"], &[], b"");
+    assert!(none.code == Some(1) && none.err.contains("/no/such/folder"), "{}", none.err);
 }

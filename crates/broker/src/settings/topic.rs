@@ -55,6 +55,11 @@ pub struct TopicSetting {
 /// Marks a topic that follows the broker in all it was not given.
 const FOLLOWS: &str = "tidemill.follows";
 
+/// All settings, by name.
+pub fn all() -> impl Iterator<Item = &'static TopicSetting> {
+    TOPIC_SETTINGS.iter()
+}
+
 /// The setting of that name.
 pub fn find(name: &str) -> Option<&'static TopicSetting> {
     let at = TOPIC_SETTINGS.binary_search_by_key(&name, |setting| setting.name).ok()?;

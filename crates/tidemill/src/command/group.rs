@@ -1,9 +1,11 @@
 //! `tidemill group list|describe|seek|reset|delete`.
 
+mod chosen;
 mod seek;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use chosen::{at_host, check_empty, is_wanted, parse_topic};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use tidemill_wire::metadata::MetadataResponseTopic;
@@ -184,12 +186,6 @@ fn describe_text(name: &str, group: &Group, rows: &[Row<'_>]) -> Result<(), CliE
     Ok(())
 }
 
-/// Apache Kafka writes hosts with a slash before them.
-fn at_host(host: &str) -> String {
-    let host = host.trim_start_matches('/');
-    if host.is_empty() { String::new() } else { format!("@{host}") }
-}
-
 /// The topics of these partitions that are still there, with these partitions only.
 fn topics_of(
     client: &mut Client,
@@ -202,49 +198,6 @@ fn topics_of(
     }
     topics.retain(|topic| !topic.partitions.is_empty());
     Ok(topics)
-}
-
-/// Refuses to touch a group that has members: they would go on from where they are and write over it.
-fn check_empty(name: &str, group: &Group) -> Result<(), CliError> {
-    if group.members.is_empty() {
-        return Ok(());
-    }
-    let who: BTreeSet<String> = group
-        .members
-        .iter()
-        .map(|member| format!("{}{}", member.client, at_host(&member.host)))
-        .collect();
-    let who = who.into_iter().collect::<Vec<_>>().join(", ");
-    let why = format!(
-        "it is {} with {} member{} ({who}), which would go on from where they are",
-        group.state,
-        group.members.len(),
-        if group.members.len() == 1 { "" } else { "s" },
-    );
-    let help =
-        format!("stop the members and try again; `tidemill group describe {name}` names them");
-    Err(CliError::with_help(format!("group `{name}` cannot be moved"), why, help))
-}
-
-/// `TOPIC` or `TOPIC:0,3`.
-fn parse_topic(text: &str) -> Result<(String, Option<BTreeSet<i32>>), CliError> {
-    let Some((topic, partitions)) = text.split_once(':') else {
-        return Ok((text.to_owned(), None));
-    };
-    let numbers: Result<BTreeSet<i32>, _> = partitions.split(',').map(str::parse).collect();
-    match numbers {
-        Ok(numbers) => Ok((topic.to_owned(), Some(numbers))),
-        Err(_) => Err(CliError::Usage(format!("`{text}`: write TOPIC, or TOPIC:0,3"))),
-    }
-}
-
-/// Whether the list of topics, if there is one, names the partition.
-fn is_wanted(wanted: &BTreeMap<String, Option<BTreeSet<i32>>>, at: &TopicPartition) -> bool {
-    match wanted.get(&at.0) {
-        None => wanted.is_empty(),
-        Some(None) => true,
-        Some(Some(partitions)) => partitions.contains(&at.1),
-    }
 }
 
 fn reset(

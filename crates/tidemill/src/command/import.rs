@@ -12,6 +12,7 @@ use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use tidemill_analytics::AnalyticsConfig;
+use tidemill_commitlog::LogConfig;
 use tidemill_world::{Wake, World};
 
 use crate::connection::{DATA_DEFAULT, Running, not_running};
@@ -75,7 +76,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CliError> {
 fn alone(log: &AccessLog) -> Result<(), CliError> {
     let mut analytics = AnalyticsConfig::new(&log.data);
     analytics.http = ([127, 0, 0, 1], 0).into();
-    let plan = Plan { data: log.data.clone(), kafka: None, analytics };
+    let config = LogConfig::new(log.data.join("log"));
+    let plan = Plan { data: log.data.clone(), log: config, kafka: None, analytics };
     let runtime = runtime()?;
     let house = runtime.block_on(House::start(&World::real(), plan))?;
     let uploaded = upload(log, &house.http());

@@ -7,11 +7,12 @@ use clap::Args;
 use tidemill_analytics::AnalyticsConfig;
 use tidemill_world::World;
 
-use crate::connection::{DATA_DEFAULT, HTTP_DEFAULT, KAFKA_DEFAULT};
+use crate::connection::{DATA_DEFAULT, HTTP_DEFAULT};
 use crate::demo;
 use crate::error::CliError;
 use crate::house::{House, Plan, runtime, until_stopped};
 use crate::output;
+use crate::server_settings;
 use crate::sites;
 
 /// Arguments of `up`.
@@ -23,9 +24,12 @@ pub(crate) struct Arguments {
     /// Folder of everything that is kept; made if it is not there
     #[arg(long, value_name = "DIR", default_value = DATA_DEFAULT)]
     data: PathBuf,
-    /// Where Kafka clients are served; port 0 takes a free one
-    #[arg(long, value_name = "HOST:PORT", default_value = KAFKA_DEFAULT)]
-    kafka: SocketAddr,
+    /// Where Kafka clients are served; port 0 takes a free one [default: listeners, or 127.0.0.1:9092]
+    #[arg(long, value_name = "HOST:PORT")]
+    kafka: Option<SocketAddr>,
+    /// Kafka's server.properties for the log and its clients
+    #[arg(long, value_name = "FILE")]
+    kafka_config: Option<PathBuf>,
     /// Where the beacon, the API and the dashboard are served; port 0 takes a free one
     #[arg(long, value_name = "HOST:PORT", default_value = HTTP_DEFAULT)]
     http: SocketAddr,
@@ -53,7 +57,14 @@ async fn serve(world: &World, arguments: &Arguments) -> Result<(), CliError> {
     if arguments.demo {
         analytics.sites.extend(demo::sites());
     }
-    let plan = Plan { data: arguments.data.clone(), kafka: Some(arguments.kafka), analytics };
+    let mut settings = server_settings::read(arguments.kafka_config.as_deref(), &[])?;
+    settings.broker.listen = server_settings::listen(arguments.kafka, &settings);
+    if server_settings::log_folder(&settings).is_some() {
+        eprintln!("warning: log.dirs is left out; `up` keeps everything in --data");
+    }
+    settings.log.dir = arguments.data.join("log");
+    let (log, kafka) = (settings.log, Some(settings.broker));
+    let plan = Plan { data: arguments.data.clone(), log, kafka, analytics };
     let house = House::start(world, plan).await?;
     let (kafka, http, data) = (house.kafka(), house.http(), arguments.data.display());
     output::line(&format!("ready kafka={kafka} http={http} data={data}"))?;

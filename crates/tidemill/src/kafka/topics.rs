@@ -1,5 +1,6 @@
 //! Topics: which there are, and how they are made, changed and removed.
 
+use tidemill_broker::settings::topic;
 use tidemill_wire::create_partitions::{CreatePartitionsRequest, CreatePartitionsTopic};
 use tidemill_wire::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
 use tidemill_wire::delete_topics::DeleteTopicsRequest;
@@ -87,7 +88,8 @@ impl Client {
         let response = self.call_controller(&request, 7)?;
         let what = format!("topic `{}`", new.name);
         for result in &response.topics {
-            check(result.error_code, result.error_message.as_ref(), &what)?;
+            let refused = check(result.error_code, result.error_message.as_ref(), &what);
+            refused.map_err(|error| suggest(new.settings, error))?;
         }
         let made = response.topics.first().map(|result| result.num_partitions);
         Ok(made.filter(|count| *count > 0).unwrap_or(new.partitions))
@@ -122,5 +124,18 @@ impl Client {
             check(result.error_code, result.error_message.as_ref(), &format!("topic `{name}`"))?;
         }
         Ok(())
+    }
+}
+
+/// Adds the closest known name to the refusal of a setting whose name is not known.
+fn suggest(settings: &[(String, String)], error: CliError) -> CliError {
+    let known = || topic::all().map(|setting| setting.name);
+    let wrong = settings.iter().map(|(name, _)| name.as_str());
+    let wrong = wrong.filter(|name| known().all(|known| known != *name));
+    match (wrong.filter_map(|name| nearest(name, known())).next(), error) {
+        (Some(near), CliError::Failed { what, why, .. }) => {
+            CliError::with_help(what, why, format!("did you mean `{near}`?"))
+        }
+        (_, error) => error,
     }
 }

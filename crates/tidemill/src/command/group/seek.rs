@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::Args;
 use serde_json::json;
 
-use super::{check_empty, is_wanted, parse_topic};
+use super::chosen::{Partitions, check_empty, is_wanted, parse_topic};
 use crate::error::CliError;
 use crate::kafka::{Client, EARLIEST, LATEST, Listed, TopicPartition};
 use crate::output;
@@ -58,7 +58,7 @@ pub(super) fn run(
     as_json: bool,
 ) -> Result<(), CliError> {
     let name = &arguments.group;
-    let wanted: BTreeMap<String, Option<BTreeSet<i32>>> =
+    let wanted: BTreeMap<String, Partitions> =
         arguments.topics.iter().map(|text| parse_topic(text)).collect::<Result<_, _>>()?;
     match client.group(name) {
         Ok(group) => check_empty(name, &group)?,
@@ -77,7 +77,7 @@ pub(super) fn run(
 fn plan(
     client: &mut Client,
     arguments: &Arguments,
-    wanted: &BTreeMap<String, Option<BTreeSet<i32>>>,
+    wanted: &BTreeMap<String, Partitions>,
     committed: &BTreeMap<TopicPartition, i64>,
 ) -> Result<BTreeMap<TopicPartition, i64>, CliError> {
     let mut topics = Vec::new();

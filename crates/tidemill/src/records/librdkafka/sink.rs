@@ -11,12 +11,12 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 use rdkafka::{ClientContext, Statistics};
 
-use super::{ANSWER_TIMEOUT, config, is_set, refused, say};
 use crate::error::CliError;
 use crate::interrupt::interrupted;
 use crate::kafka::Client;
 use crate::place::Place;
-use crate::records::{Outgoing, Sink, Writing};
+use crate::records::librdkafka::client::{ANSWER_TIMEOUT, config, is_set, log, refused, warn};
+use crate::records::types::{Outgoing, Sink, Writing};
 
 /// Answers are taken in after so many records.
 const RECORDS_A_POLL: u64 = 1_000;
@@ -32,13 +32,13 @@ struct Answers {
 
 impl ClientContext for Answers {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        say(level, facility, message);
+        log(level, facility, message);
     }
 
     fn stats(&self, _: Statistics) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(target: "librdkafka", %error, "{reason}");
+        warn(&error, reason);
     }
 }
 
@@ -63,7 +63,7 @@ struct Librdkafka {
 }
 
 /// Opens a sink; the topic is made if the broker makes topics that are asked for.
-pub(in crate::records) fn open(place: &Place, writing: Writing) -> Result<Box<dyn Sink>, CliError> {
+pub(crate) fn open(place: &Place, writing: Writing) -> Result<Box<dyn Sink>, CliError> {
     if !place.is_secured() {
         Client::connect(place)?;
     }

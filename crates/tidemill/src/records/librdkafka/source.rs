@@ -5,41 +5,20 @@ mod assign;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
-use rdkafka::{ClientContext, Statistics};
 
-use super::{config, is_set, refused, say};
 use crate::error::CliError;
 use crate::kafka::Client;
 use crate::place::Place;
-use crate::records::{Polled, Reading, Source, Start, View};
+use crate::records::librdkafka::client::{Context, config, is_set, refused};
+use crate::records::types::{Polled, Reading, Source, Start, View};
 
 /// Records given in one poll, so that what is written out comes in pieces.
 const RECORDS_A_POLL: usize = 10_000;
 /// How long the broker holds a fetch that has nothing, when the end of the partition is waited for.
 const FETCH_WAIT_AT_END_MS: &str = "50";
-
-/// The callbacks of a consumer.
-struct Context;
-
-impl ClientContext for Context {
-    fn log(&self, level: rdkafka::config::RDKafkaLogLevel, facility: &str, message: &str) {
-        say(level, facility, message);
-    }
-
-    fn stats(&self, _: Statistics) {}
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        // `poll` returns the end of a partition too, and it is no error there.
-        if !is_end(&error) {
-            tracing::warn!(target: "librdkafka", %error, "{reason}");
-        }
-    }
-}
-
-impl ConsumerContext for Context {}
 
 struct Librdkafka {
     consumer: BaseConsumer<Context>,
@@ -61,10 +40,7 @@ struct Progress {
 }
 
 /// Opens a source.
-pub(in crate::records) fn open(
-    place: &Place,
-    reading: &Reading,
-) -> Result<Box<dyn Source>, CliError> {
+pub(crate) fn open(place: &Place, reading: &Reading) -> Result<Box<dyn Source>, CliError> {
     if !place.is_secured() {
         // The same questions as `topic describe` asks, for the same clear answers.
         let mut client = Client::connect(place)?;
@@ -245,11 +221,6 @@ fn view<'a>(message: &'a BorrowedMessage<'_>) -> View<'a> {
         value: message.payload(),
         headers: headers.unwrap_or_default(),
     }
-}
-
-/// The end of a partition, as the callback is told it.
-fn is_end(error: &KafkaError) -> bool {
-    error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF)
 }
 
 /// What librdkafka tells and gets over by itself.

@@ -9,7 +9,7 @@ use tidemill_world::World;
 use crate::error::CliError;
 use crate::kafka::Client;
 use crate::place::Place;
-use crate::records::{Outgoing, Sink, Writing};
+use crate::records::types::{Outgoing, Sink, Writing};
 
 /// Records are sent when a batch has this many bytes, or the input pauses or ends.
 const BATCH_BYTES: usize = 512 << 10;
@@ -34,7 +34,7 @@ struct Own {
 }
 
 /// Opens a sink; the topic is made if the broker makes topics that are asked for.
-pub(in crate::records) fn open(place: &Place, writing: Writing) -> Result<Box<dyn Sink>, CliError> {
+pub(crate) fn open(place: &Place, writing: Writing) -> Result<Box<dyn Sink>, CliError> {
     let compression = match &*writing.compression {
         "gzip" => Compression::Gzip,
         "snappy" => Compression::Snappy,

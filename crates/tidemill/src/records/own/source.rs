@@ -13,7 +13,7 @@ use tidemill_wire::fetch::{AbortedTransaction, PartitionData};
 use crate::error::CliError;
 use crate::kafka::{Client, EARLIEST, LATEST, Listed, TopicPartition};
 use crate::place::Place;
-use crate::records::{Polled, Reading, Source, Start, View};
+use crate::records::types::{Polled, Reading, Source, Start, View};
 
 /// How far one partition is.
 struct Position {
@@ -34,10 +34,7 @@ struct Own {
 }
 
 /// Opens a source for one topic.
-pub(in crate::records) fn open(
-    place: &Place,
-    reading: &Reading,
-) -> Result<Box<dyn Source>, CliError> {
+pub(crate) fn open(place: &Place, reading: &Reading) -> Result<Box<dyn Source>, CliError> {
     let [topic] = &reading.topics[..] else {
         return Err(CliError::Usage("several topics can be read in a group only; give -g".into()));
     };
@@ -87,9 +84,14 @@ fn positions(
             // -1: no record is as young.
             Start::Since(_) => Some(at(&since, partition)).filter(|at| *at >= 0).unwrap_or(end),
         };
-        Position { partition, leader, next, end }
+        if !(start..=end).contains(&next) {
+            let what = format!("topic `{name}` partition {partition}");
+            let why = format!("it has offsets {start} to {end}, not {next}");
+            return Err(CliError::failed(what, why));
+        }
+        Ok(Position { partition, leader, next, end })
     };
-    Ok(topic.partitions.iter().map(|p| position(p.partition_index, p.leader_id)).collect())
+    topic.partitions.iter().map(|p| position(p.partition_index, p.leader_id)).collect()
 }
 
 impl Source for Own {

@@ -6,10 +6,9 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::Context;
 use crate::error::CliError;
-use crate::records::librdkafka::ANSWER_TIMEOUT;
-use crate::records::{Reading, Start};
+use crate::records::librdkafka::client::{ANSWER_TIMEOUT, Context};
+use crate::records::types::{Reading, Start};
 
 /// Takes the partitions that are wanted, each from where reading begins. Returns where each ends, if reading does.
 pub(super) fn assign(
