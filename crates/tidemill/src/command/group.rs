@@ -154,7 +154,11 @@ fn describe_text(name: &str, group: &Group, rows: &[Row<'_>]) -> Result<(), CliE
         group.kind, group.state, group.assignor
     ))?;
     let lag: i64 = rows.iter().filter_map(Row::lag).sum();
-    output::line(&format!("lag {lag}"))?;
+    let unknown = match rows.iter().filter(|row| row.committed.is_none()).count() {
+        0 => String::new(),
+        count => format!(", not counting {count} partitions without a committed offset"),
+    };
+    output::line(&format!("lag {lag}{unknown}"))?;
     let number = |number: Option<i64>| number.map_or_else(|| "-".to_owned(), |n| n.to_string());
     let table: Vec<Vec<String>> = rows
         .iter()

@@ -73,6 +73,8 @@ fn consumer(place: &Place, reading: &Reading) -> Result<BaseConsumer<Context>, C
         ("auto.offset.reset", reset),
         ("isolation.level", isolation),
         ("enable.auto.offset.store", "false"),
+        // Half-read lag is shown to whoever looks, so it is kept fresh.
+        ("auto.commit.interval.ms", "1000"),
         ("enable.partition.eof", "true"),
         // librdkafka asks for a group's name even where there is no group.
         ("group.id", reading.group.as_deref().unwrap_or("tidemill")),
