@@ -1,6 +1,7 @@
 //! What all parts of one open log share.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
@@ -92,6 +93,19 @@ impl Core {
     /// A number that no other partition of this log has had.
     pub(crate) fn number(&self) -> u64 {
         self.next_number.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Sees to it that no producer id is given that some partition knows.
+    pub(crate) fn skip_producer_ids(&self) -> io::Result<()> {
+        let last_of = |partition: Arc<PartitionState>| {
+            let guard = partition.writer();
+            let known = guard.as_ref()?.producers.known();
+            known.map(|(id, _)| id).max()
+        };
+        match self.partitions().into_iter().filter_map(last_of).max() {
+            Some(last) => self.producer_ids.skip_past(self.world.disk(), &self.config.dir, last),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn topic(&self, name: &str) -> Option<Topic> {

@@ -30,6 +30,8 @@ pub(crate) struct ActiveIndex {
     /// The transaction index.
     pub(crate) aborted: Vec<u8>,
     bytes_since_entry: u64,
+    /// As `greatest`, of batches that compaction left without records: they count where no other does.
+    bare: Option<(i64, i64)>,
     /// Greatest timestamp so far, and the last offset of the batch that had it.
     pub(crate) greatest: Option<(i64, i64)>,
 }
@@ -59,19 +61,20 @@ impl ActiveIndex {
             (timestamp, base.saturating_add(relative.into()))
         });
         let bytes_since_entry = position.saturating_sub(last.into());
-        Self { base, offsets, times, aborted: Vec::new(), bytes_since_entry, greatest }
+        Self { base, offsets, times, aborted: Vec::new(), bytes_since_entry, bare: None, greatest }
     }
 
     /// Takes note of a batch that begins at `position`.
     pub(crate) fn add(&mut self, header: &BatchHeader, position: u64) {
         let last_offset = header.last_offset();
         let timestamp = header.max_timestamp_ms;
-        if self.greatest.is_none_or(|(greatest, _)| timestamp > greatest) {
-            self.greatest = Some((timestamp, last_offset));
+        let greatest = if header.record_count == 0 { &mut self.bare } else { &mut self.greatest };
+        if greatest.is_none_or(|(greatest, _)| timestamp > greatest) {
+            *greatest = Some((timestamp, last_offset));
         }
         if self.bytes_since_entry > INDEX_INTERVAL_BYTES {
             self.push_offset(last_offset, position);
-            self.push_time();
+            self.push_time_of(self.greatest);
             self.bytes_since_entry = 0;
         }
         self.bytes_since_entry += u64::try_from(header.bytes).unwrap_or(0);
@@ -89,7 +92,11 @@ impl ActiveIndex {
 
     /// Adds the greatest timestamp so far unless the index has it; also done when a segment is closed.
     pub(crate) fn push_time(&mut self) {
-        let Some((timestamp, offset)) = self.greatest else { return };
+        self.push_time_of(self.greatest.or(self.bare));
+    }
+
+    fn push_time_of(&mut self, greatest: Option<(i64, i64)>) {
+        let Some((timestamp, offset)) = greatest else { return };
         let known = last_chunk::<TIME_ENTRY_BYTES>(&self.times).map(|entry| decode_time(entry).0);
         if known.is_none_or(|known| timestamp > known) {
             self.times.extend_from_slice(&timestamp.to_be_bytes());

@@ -33,6 +33,10 @@
 //! <dir>/<topic>-<N>/<offset>.snapshot      what is known of producers before that offset
 //! ```
 //!
+//! A clean stop leaves Kafka's `recovery-point-offset-checkpoint` and `log-start-offset-checkpoint` too, for the way back
+//! to Kafka: it takes the folder once `.topics` is moved elsewhere. A folder that Kafka wrote is taken over when it is
+//! opened (`adopt.rs`).
+//!
 //! Beside these lie, for a moment, `*.cleaned` and `*.swap`: what compaction puts in the place of segments.
 //!
 //! # The story
@@ -98,6 +102,7 @@ mod age;
 mod place;
 mod writer;
 
+mod adopt;
 mod clean;
 mod opening;
 mod recovery;

@@ -13,6 +13,12 @@ pub(crate) const SYNCED_MARKS: &str = "synced-up-to-checkpoint";
 pub(crate) const LOG_STARTS: &str = "log-start-checkpoint";
 /// How far each partition is cleaned (Kafka's format).
 pub(crate) const CLEANER_OFFSETS: &str = "cleaner-offset-checkpoint";
+/// What Kafka keeps of a data folder as a whole.
+pub(crate) const KAFKA_META: &str = "meta.properties";
+/// Log start offsets in Kafka's format, by topic name; left for Kafka at a clean stop.
+pub(crate) const KAFKA_LOG_STARTS: &str = "log-start-offset-checkpoint";
+/// How far partitions are synced in Kafka's format; left for Kafka at a clean stop.
+pub(crate) const KAFKA_RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
 /// The leader epoch of the log: rises with every unclean start.
 pub(crate) const EPOCH: &str = "leader-epoch";
 /// The first producer id that is not reserved.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use tidemill_world::Disk;
 
+use crate::adopt::{self, Adopted};
 use crate::checkpoint::{self, Mark, PartitionKey, malformed, parse_partition_metadata, read_text};
 use crate::clean::{CleanMarks, read_marks as read_marks_of_cleaner};
 use crate::config::TopicInfo;
@@ -42,11 +43,21 @@ struct Opening<'a> {
     core: &'a Core,
     known: Known,
     topics: Vec<TopicFile>,
+    /// There when the folder is taken over from Kafka.
+    adopted: Option<Adopted>,
 }
 
 impl<'a> Opening<'a> {
     fn new(core: &'a Core) -> Result<Self, OpenError> {
         let (disk, dir) = (core.world.disk(), &core.config.dir);
+        let cleaned = read_marks_of_cleaner(disk, dir)
+            .map_err(OpenError::io("cannot read", dir.join(CLEANER_OFFSETS)))?;
+        let clean = disk
+            .exists(&dir.join(CLEAN_STOP))
+            .map_err(OpenError::io("cannot look for", dir.join(CLEAN_STOP)))?;
+        if adopt::is_kafkas(disk, dir).map_err(OpenError::io("cannot look into", dir))? {
+            return Self::adopting(core, cleaned, clean);
+        }
         let folder = dir.join(TOPICS);
         disk.create_dir_all(&folder).map_err(OpenError::io("cannot make", &folder))?;
         disk.sync_dir(dir).map_err(OpenError::io("cannot sync", dir))?;
@@ -55,13 +66,21 @@ impl<'a> Opening<'a> {
             marks: read_marks(disk, &dir.join(SYNCED_MARKS))?,
             starts: read_starts(disk, &dir.join(LOG_STARTS))
                 .map_err(|error| unreadable((dir.join(LOG_STARTS), error)))?,
-            cleaned: read_marks_of_cleaner(disk, dir)
-                .map_err(OpenError::io("cannot read", dir.join(CLEANER_OFFSETS)))?,
-            clean: disk
-                .exists(&dir.join(CLEAN_STOP))
-                .map_err(OpenError::io("cannot look for", dir.join(CLEAN_STOP)))?,
+            cleaned,
+            clean,
         };
-        Ok(Self { core, known, topics })
+        Ok(Self { core, known, topics, adopted: None })
+    }
+
+    /// Takes the folder over from Kafka. No mark of ours can be right.
+    fn adopting(core: &'a Core, cleaned: CleanMarks, clean: bool) -> Result<Self, OpenError> {
+        let (disk, dir) = (core.world.disk(), &core.config.dir);
+        let adopted = adopt::find(disk, dir, &cleaned).map_err(unreadable)?;
+        let file = |info: &TopicInfo| TopicFile { info: info.clone(), deleting: false };
+        let topics = adopted.topics.iter().map(file).collect();
+        let starts = adopted.starts.clone();
+        let known = Known { marks: BTreeMap::new(), starts, cleaned, clean };
+        Ok(Self { core, known, topics, adopted: Some(adopted) })
     }
 
     fn run(self) -> Result<(), OpenError> {
@@ -69,8 +88,9 @@ impl<'a> Opening<'a> {
         self.core.epoch.load(disk, dir).map_err(|error| unreadable((dir.join(EPOCH), error)))?;
         let ids = self.core.producer_ids.load(disk, dir);
         ids.map_err(|error| unreadable((dir.join(PRODUCER_IDS), error)))?;
-        if !self.known.clean && !self.topics.is_empty() {
-            let raised = self.core.epoch.raise(disk, dir, 0);
+        let epoch = self.adopted.as_ref().map(|adopted| adopted.epoch);
+        if epoch.is_some() || (!self.known.clean && !self.topics.is_empty()) {
+            let raised = self.core.epoch.raise(disk, dir, epoch.unwrap_or(0));
             raised.map_err(OpenError::io("cannot raise the epoch in", dir.join(EPOCH)))?;
         }
         topics::sweep(disk, dir, &self.topics).map_err(OpenError::io("cannot clean up", dir))?;
@@ -81,6 +101,12 @@ impl<'a> Opening<'a> {
             }
             let topic = open_topic(self.core, info, &self.known).map_err(unreadable)?;
             self.core.insert(topic);
+        }
+        if let Some(adopted) = &self.adopted {
+            self.core
+                .skip_producer_ids()
+                .and_then(|()| adopt::finish(disk, dir, adopted))
+                .map_err(OpenError::io("cannot take over", dir))?;
         }
         if self.known.clean {
             let path = dir.join(CLEAN_STOP);
@@ -167,7 +193,9 @@ fn open_partition(
         let start = log_start.unwrap_or(0);
         return Ok(stopped(folder.join(PARTITION_METADATA), what, start, core.epoch.get()));
     }
+    let cleaned = known.cleaned.get(&(info.name.to_string(), index));
     Recovery {
+        cleaned_to: cleaned.copied().unwrap_or(0),
         disk,
         folder,
         limits: core.segment_limits(&info.config),

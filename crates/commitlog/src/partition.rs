@@ -294,6 +294,7 @@ impl Partition {
         let mark = state.mark.lock().unwrap_or_else(PoisonError::into_inner).clone();
         *writer = None;
         let recovery = Recovery {
+            cleaned_to: state.clean.first_dirty().unwrap_or(0),
             disk,
             folder: &state.folder,
             limits: self.core.segment_limits(&state.topic.info().config),

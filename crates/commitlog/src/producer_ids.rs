@@ -55,6 +55,18 @@ impl ProducerIds {
         Ok(id)
     }
 
+    /// Gives only ids after `id` from now on.
+    pub(crate) fn skip_past(&self, disk: &dyn Disk, dir: &Path, id: i64) -> io::Result<()> {
+        let mut block = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let next =
+            id.checked_add(1).ok_or_else(|| io::Error::other("every producer id was given"))?;
+        if next > block.next {
+            checkpoint::write(disk, &dir.join(PRODUCER_IDS), &[next.to_string()])?;
+            *block = Block { next, end: next };
+        }
+        Ok(())
+    }
+
     /// Whether this id may have been given.
     pub(crate) fn is_given(&self, id: i64) -> bool {
         let block = self.0.lock().unwrap_or_else(PoisonError::into_inner);

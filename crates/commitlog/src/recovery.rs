@@ -41,6 +41,8 @@ pub(crate) struct Recovery<'a> {
     pub(crate) limits: SegmentLimits,
     pub(crate) mark: Option<&'a Mark>,
     pub(crate) log_start: Option<i64>,
+    /// Before this the log was compacted. Ours leaves no gap between segments, Kafka's may.
+    pub(crate) cleaned_to: i64,
     /// The log's leader epoch, which rose if it was not stopped cleanly.
     pub(crate) epoch: i32,
     /// The log's wall clock, and how long an idle producer is remembered, milliseconds.
@@ -213,8 +215,10 @@ impl Recovery<'_> {
         let broken = |at: usize, segments: &[Scanned]| {
             let Some(segment) = segments.get(at) else { return false };
             let next = segments.get(at + 1);
+            let next_offset = segment.scan.next_offset;
+            let is_gap = |base: i64| base > next_offset && base > self.cleaned_to;
             segment.scan.bad.is_some()
-                || next.is_some_and(|next| next.base != segment.scan.next_offset)
+                || next.is_some_and(|next| next.base < next_offset || is_gap(next.base))
         };
         let first_broken = (0..scanned.len()).find(|at| broken(*at, &scanned));
         if let Some(at) = first_broken {

@@ -33,7 +33,7 @@ pub(crate) struct TopicFile {
 }
 
 /// How the name of the file of a topic ends that exists.
-const LIVE: &str = ".topic";
+pub(crate) const LIVE: &str = ".topic";
 /// How it ends once the topic is being deleted.
 const DELETING: &str = ".deleting";
 

@@ -9,7 +9,7 @@ use super::Writer;
 use crate::checkpoint;
 use crate::config::TopicConfig;
 use crate::error::CloseError;
-use crate::names::{CLEAN_STOP, SYNCED_MARKS};
+use crate::names::{CLEAN_STOP, KAFKA_LOG_STARTS, KAFKA_RECOVERY_POINTS, SYNCED_MARKS};
 use crate::recovery::remove_segment;
 use crate::segment::Segment;
 use crate::starts::write_starts;
@@ -75,6 +75,19 @@ impl Writer {
         // What lies before them is not scanned any more, and may be cleaned.
         marked.iter().for_each(|(partition, segment)| partition.clean.set_durable_mark(*segment));
         Ok(())
+    }
+
+    /// What Kafka needs to go on with the folder: how far each partition is synced, and where it starts.
+    fn write_kafkas_marks(&self) -> io::Result<()> {
+        let (mut points, mut starts) = (Vec::new(), Vec::new());
+        for partition in self.core.partitions() {
+            let (topic, index) = (&partition.topic.name, partition.index);
+            points.push(format!("{topic} {index} {}", partition.high_watermark()));
+            starts.push(format!("{topic} {index} {}", partition.log_start_offset()));
+        }
+        let disk = self.core.world.disk();
+        checkpoint::write(disk, &self.path(KAFKA_RECOVERY_POINTS), &points)?;
+        checkpoint::write(disk, &self.path(KAFKA_LOG_STARTS), &starts)
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -213,6 +226,10 @@ impl Writer {
                 failed.get_or_insert(why);
             }
             partition.stop(Condition::Closed);
+        }
+        if let Err(error) = self.write_kafkas_marks() {
+            // They are for Kafka only, which would scan more.
+            tracing::warn!("checkpoints for Kafka cannot be written: {error}");
         }
         let marked = self.write_marks().map_err(|error| error.to_string());
         failed = failed.or(marked.err());
