@@ -13,7 +13,13 @@ import traceback
 import uuid
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
+from kafka.admin import (
+    ConfigResource,
+    ConfigResourceType,
+    KafkaAdminClient,
+    NewPartitions,
+    NewTopic,
+)
 from kafka.coordinator.consumer import ConsumerCoordinator
 from kafka.errors import (
     InvalidConfigurationError,
@@ -370,6 +376,48 @@ def settings_of_a_topic_are_told():
     client = admin()
     told = str(client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)]))
     assert "retention.ms" in told and "60000" in told, told
+    client.close()
+
+
+@check
+def settings_of_a_topic_change_and_go_back():
+    topic = create(name("changed"))
+    client = admin()
+
+    def resource(**settings):
+        return ConfigResource(ConfigResourceType.TOPIC, topic, **settings)
+
+    client.alter_configs([resource(configs={"retention.ms": "777"})])
+    told = client.describe_configs([resource(configs=["retention.ms"])])["topic"][topic]
+    assert told["retention.ms"]["value"] == "777", told
+    assert told["retention.ms"]["config_source"] == "DYNAMIC_TOPIC_CONFIG", told
+    client.reset_configs([resource(configs=["retention.ms"])])
+    told = client.describe_configs([resource()])["topic"][topic]
+    assert "retention.ms" not in told, told
+    # This client raises nothing here; it returns what it was told.
+    refused = client.alter_configs([resource(configs={"retention.ms": "soon"})])
+    assert refused["topic"][topic] != "OK", refused
+    client.close()
+
+
+@check
+def partitions_are_added():
+    topic = create(name("grown"))
+    client = admin()
+    client.create_partitions({topic: NewPartitions(3)})
+    assert len(client.describe_topics([topic])[0]["partitions"]) == 3
+    client.close()
+    assert fill(topic, 3, partitions=3)[2].partition == 2
+
+
+@check
+def the_data_folder_and_the_cluster_are_described():
+    topic = create(name("folder"), 2)
+    client = admin()
+    assert topic in str(client.describe_log_dirs())
+    assert topic in str(client.list_config_resources())
+    assert client.list_partition_reassignments() is not None
+    assert client.describe_cluster()["brokers"]
     client.close()
 
 
