@@ -118,7 +118,7 @@ pub(crate) fn run(root: &Path, names: &[String]) -> Result<()> {
         let features = ["test", "--workspace", "--features", "tidemill-world/sim"];
         tally.runner("crates", tee(&mut command(root, "cargo", &features)));
     }
-    if ["web", "kcat", "kafka-python", "confluent", "streamparse", "dashboard"]
+    if ["web", "kcat", "kafka-python", "transactions", "confluent", "streamparse", "dashboard"]
         .into_iter()
         .any(wanted)
     {
@@ -146,7 +146,7 @@ fn clients(root: &Path, tools: &Tools, wanted: &dyn Fn(&str) -> bool, tally: &mu
         return tally.check("build", Err(error));
     }
     let binary = target(root).join("debug/tidemill");
-    if wanted("kcat") || wanted("kafka-python") {
+    if ["kcat", "kafka-python", "transactions"].into_iter().any(wanted) {
         match start(&binary, "clients", &[]) {
             Ok(server) => kafka_clients(root, tools, &server, wanted, tally),
             Err(error) => tally.check("clients", Err(error)),
@@ -207,6 +207,11 @@ fn kafka_clients(
         let script = clients.join("kill.py").to_string_lossy().into_owned();
         let serve = target(root).join("debug/examples/serve").to_string_lossy().into_owned();
         tally.runner("kill under producers", tee(&mut command(root, &python, &[&script, &serve])));
+    }
+    if wanted("transactions") {
+        let python = tools.confluent.to_string_lossy().into_owned();
+        let script = clients.join("transactions.py").to_string_lossy().into_owned();
+        tally.runner("transactions", tee(&mut command(root, &python, &[&script, &server.kafka])));
     }
 }
 

@@ -11,6 +11,8 @@ use super::metadata::Metadata;
 pub(crate) enum Decision<T> {
     /// It is answered at once and changes nothing.
     Answer(Result<T, ErrorCode>),
+    /// Another change of the id is on its way to the log; ask again when that is done.
+    Later,
     /// It cannot go on without a producer id that was never given; ask again with one.
     NeedsId,
     /// It is answered with this once the change is in the log.
@@ -28,6 +30,7 @@ impl<T> Decision<T> {
     pub(super) fn map<U>(self, change: impl FnOnce(T) -> U) -> Decision<U> {
         match self {
             Self::Answer(answer) => Decision::Answer(answer.map(change)),
+            Self::Later => Decision::Later,
             Self::NeedsId => Decision::NeedsId,
             Self::Write(write, answer) => Decision::Write(write, change(answer)),
             Self::WriteFirst(write) => Decision::WriteFirst(write),

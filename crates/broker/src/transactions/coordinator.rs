@@ -10,7 +10,7 @@ use std::time::Duration;
 use tidemill_wire::ErrorCode;
 
 use super::change::{Change, Decision, Ending, View};
-use super::metadata::Metadata;
+use super::metadata::{Metadata, State};
 use super::types::{IDS_MAX, NO_EPOCH, Producer, TransactionLimits, VERSION_2};
 
 /// One transactional id.
@@ -19,6 +19,8 @@ pub(super) struct Entry {
     pub(super) metadata: Metadata,
     /// Whether a change is on its way to the log.
     pub(super) is_changing: bool,
+    /// Whether that change closes the transaction, so that nothing more comes into it.
+    pub(super) is_closing: bool,
     /// Appends that were found to be in the open transaction and are not in the log's queue yet.
     pub(super) admitted: u32,
 }
@@ -69,10 +71,10 @@ impl Coordinator {
         match self.entries.get_mut(id) {
             Some(entry) => {
                 entry.metadata = metadata;
-                entry.is_changing = false;
+                (entry.is_changing, entry.is_closing) = (false, false);
             }
             None => {
-                let entry = Entry { metadata, is_changing: false, admitted: 0 };
+                let entry = Entry { metadata, is_changing: false, is_closing: false, admitted: 0 };
                 self.entries.insert(Arc::clone(id), entry);
             }
         }
@@ -101,7 +103,9 @@ impl Coordinator {
     ) -> Option<Box<Change>> {
         let (id, _) = self.entries.get_key_value(id)?;
         let id = Arc::clone(id);
-        self.entries.get_mut(&id)?.is_changing = true;
+        let entry = self.entries.get_mut(&id)?;
+        entry.is_changing = true;
+        entry.is_closing = next.as_ref().is_none_or(|next| next.state != State::Ongoing);
         Some(Box::new(Change { id, next, ending }))
     }
 
@@ -118,7 +122,7 @@ impl Coordinator {
 
     fn give_up(&mut self, id: &Arc<str>) {
         let Some(entry) = self.entries.get_mut(id) else { return };
-        entry.is_changing = false;
+        (entry.is_changing, entry.is_closing) = (false, false);
         if entry.metadata.producer.epoch == NO_EPOCH {
             self.entries.remove(id);
         }

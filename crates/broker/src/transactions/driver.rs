@@ -3,6 +3,7 @@
 //!
 //! A change is carried by a task of its own, so that a client that hangs up leaves nothing half done.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,9 +21,9 @@ use super::requests::Asking;
 use super::store::{Store, StoreError};
 use super::types::{Place, Producer, TransactionLimits};
 
-/// How often a request is asked again: for a producer id, after what had to be written first, and once more for each when
-/// others came between.
-const ROUNDS_MAX: usize = 6;
+/// How often a request is asked again: for a producer id, after what had to be written first, and after each change that
+/// others brought on their way before it. Then the client is told to come again.
+const ROUNDS_MAX: usize = 32;
 /// How long the clock is not looked at, at most: the wall clock may be set meanwhile.
 const LOOK_PAUSE_MAX: Duration = Duration::from_secs(10);
 /// How long at least, so that a transaction that cannot be ended does not burn the processor.
@@ -40,6 +41,8 @@ pub(crate) struct Transactions {
     core: Mutex<Coordinator>,
     /// Nobody knows whether the last change is in the log: only opening it again tells.
     is_lost: AtomicBool,
+    /// Told when a change is done.
+    done: Notify,
     /// Told when a deadline came up that is earlier than the one being slept for.
     earlier: Notify,
     /// The deadline that is slept for, milliseconds since 1970.
@@ -86,6 +89,7 @@ impl Transactions {
             offsets: offsets.clone(),
             core: Mutex::new(Coordinator::new(limits, loaded)),
             is_lost: AtomicBool::new(false),
+            done: Notify::new(),
             earlier: Notify::new(),
             armed_ms: AtomicI64::new(i64::MAX),
         }))
@@ -202,9 +206,13 @@ impl Transactions {
         for _ in 0..ROUNDS_MAX {
             self.check()?;
             let now_ms = self.now_ms();
+            let mut done = pin!(self.done.notified());
+            // From here on, so that a change that is done before it is waited for is not missed.
+            done.as_mut().enable();
             let decision = step(&mut self.core(), fresh, now_ms);
             match decision {
                 Decision::Answer(answer) => return answer,
+                Decision::Later => done.await,
                 Decision::NeedsId => fresh = Some(self.fresh_id()?),
                 Decision::Write(change, answer) => {
                     self.write(change).await?;
@@ -240,6 +248,7 @@ impl Transactions {
             core.finish(&change, outcome);
             core.next_deadline_ms()
         };
+        self.done.notify_waiters();
         if deadline_ms.is_some_and(|next| next < self.armed_ms.load(Ordering::Acquire)) {
             self.earlier.notify_one();
         }

@@ -71,7 +71,10 @@ impl Coordinator {
         let Some(Entry { metadata, is_changing, .. }) = self.entries.get(id) else {
             return Decision::refuse(ErrorCode::CoordinatorNotAvailable);
         };
-        if *is_changing || metadata.state.is_prepared() {
+        if *is_changing {
+            return Decision::Later;
+        }
+        if metadata.state.is_prepared() {
             return Decision::refuse(ErrorCode::ConcurrentTransactions);
         }
         if !expected.is_none_or(|expected| may_go_on(metadata, expected)) {
@@ -81,6 +84,7 @@ impl Coordinator {
             return match self.abort(id, fresh, now_ms) {
                 Decision::Write(change, ()) => Decision::WriteFirst(change),
                 Decision::NeedsId => Decision::NeedsId,
+                Decision::Later => Decision::Later,
                 _ => Decision::refuse(ErrorCode::ConcurrentTransactions),
             };
         }
@@ -109,7 +113,8 @@ impl Coordinator {
     /// A producer says which partitions its transaction writes to.
     pub(crate) fn add(&mut self, asking: Asking<'_>, places: &[Place]) -> Decision<()> {
         let entry = match self.writable(asking) {
-            Ok(entry) => entry,
+            Ok(Some(entry)) => entry,
+            Ok(None) => return Decision::Later,
             Err(error) => return Decision::refuse(error),
         };
         let metadata = &entry.metadata;
@@ -122,19 +127,19 @@ impl Coordinator {
         self.write(asking.id, next).map(|_| ())
     }
 
-    /// The id, if this producer may write in it.
-    fn writable(&mut self, asking: Asking<'_>) -> Result<&mut Entry, ErrorCode> {
+    /// The id, if this producer may write in it; `None` while it is being changed.
+    fn writable(&self, asking: Asking<'_>) -> Result<Option<&Entry>, ErrorCode> {
         check_id(asking.id)?;
-        let entry = self.entries.get_mut(asking.id).ok_or(ErrorCode::InvalidProducerIdMapping)?;
+        let entry = self.entries.get(asking.id).ok_or(ErrorCode::InvalidProducerIdMapping)?;
         // First, because the change may be to another producer id, which the producer knows already.
         if entry.is_changing {
-            return Err(ErrorCode::ConcurrentTransactions);
+            return Ok(None);
         }
         check_producer(&entry.metadata, asking.producer)?;
         if entry.metadata.state.is_prepared() {
             return Err(ErrorCode::ConcurrentTransactions);
         }
-        Ok(entry)
+        Ok(Some(entry))
     }
 
     /// Which of these partitions are not in the producer's open transaction.
@@ -168,20 +173,21 @@ impl Coordinator {
             match self.add(asking, places) {
                 Decision::Answer(Ok(())) => {}
                 Decision::Answer(Err(error)) => return Decision::refuse(error),
+                Decision::Later => return Decision::Later,
                 Decision::NeedsId => return Decision::NeedsId,
                 Decision::Write(change, ()) | Decision::WriteFirst(change) => {
                     return Decision::WriteFirst(change);
                 }
             }
         }
-        let admitted = self.verify(asking, places).and_then(|admitted| {
-            // What is being ended takes nothing more.
-            match self.entries.get_mut(asking.id).filter(|entry| !entry.is_changing) {
-                Some(entry) => entry.admitted += 1,
-                None => return Err(ErrorCode::ConcurrentTransactions),
+        let admitted = self.verify(asking, places);
+        if let (Ok(_), Some(entry)) = (&admitted, self.entries.get_mut(asking.id)) {
+            // What is being ended takes nothing more; one that gets more partitions does.
+            if entry.is_closing {
+                return Decision::Later;
             }
-            Ok(admitted)
-        });
+            entry.admitted += 1;
+        }
         Decision::Answer(admitted)
     }
 
@@ -216,6 +222,7 @@ impl Coordinator {
             Ok(End::Now) => {
                 self.decide_end(asking.id, commit, asking.version, fresh, asking.now_ms)
             }
+            Ok(End::Later) => Decision::Later,
             Ok(End::Done) => Decision::Answer(Ok(entry.metadata.producer)),
             Err(error) => Decision::refuse(error),
         }
@@ -246,13 +253,15 @@ enum End {
     Now,
     /// It was done; the answer was lost.
     Done,
+    /// Another change is on its way.
+    Later,
 }
 
 /// An end in the protocol where the epoch stays (KIP-98).
 fn judge_old_end(entry: &Entry, producer: Producer, commit: bool) -> Result<End, ErrorCode> {
     check_producer(&entry.metadata, producer)?;
     if entry.is_changing {
-        return Err(ErrorCode::ConcurrentTransactions);
+        return Ok(End::Later);
     }
     match (entry.metadata.state, commit) {
         (State::Ongoing, _) => Ok(End::Now),
@@ -269,7 +278,7 @@ fn judge_old_end(entry: &Entry, producer: Producer, commit: bool) -> Result<End,
 /// was fenced, which Kafka answers as if its own transaction had ended.
 fn judge_end(entry: &Entry, producer: Producer, commit: bool) -> Result<End, ErrorCode> {
     if entry.is_changing {
-        return Err(ErrorCode::ConcurrentTransactions);
+        return Ok(End::Later);
     }
     let metadata = &entry.metadata;
     let current = metadata.producer;

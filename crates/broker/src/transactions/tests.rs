@@ -42,6 +42,7 @@ impl Bench {
         loop {
             match step(&mut self.core, fresh, self.now_ms) {
                 Decision::Answer(answer) => return answer,
+                Decision::Later => return Err(ErrorCode::ConcurrentTransactions),
                 Decision::NeedsId => {
                     fresh = Some(self.next_id);
                     self.next_id += 1;

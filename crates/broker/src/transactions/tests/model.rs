@@ -113,6 +113,7 @@ impl World {
         for _ in 0..6 {
             match step(&mut self.core, fresh, self.now_ms) {
                 Decision::Answer(answer) => return answer.ok(),
+                Decision::Later => return None,
                 Decision::NeedsId => {
                     fresh = Some(self.next_id);
                     self.next_id += 1;

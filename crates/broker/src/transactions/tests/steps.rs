@@ -197,6 +197,19 @@ fn while_a_change_is_written_nothing_else_is_done() {
 }
 
 #[test]
+fn what_is_in_the_transaction_is_admitted_while_more_is_added() {
+    let mut bench = Bench::new();
+    let producer = bench.init(None).unwrap();
+    bench.add(producer, 0).unwrap();
+    let asking = old(producer, bench.now_ms);
+    let Decision::Write(change, ()) = bench.core.add(asking, &[place(1)]) else { panic!() };
+    assert_eq!(bench.admit(producer, VERSION_0, 0), Ok(true));
+    assert_eq!(bench.admit(producer, VERSION_0, 1), Ok(false), "not yet");
+    bench.written(*change);
+    assert_eq!(bench.admit(producer, VERSION_0, 1), Ok(true));
+}
+
+#[test]
 fn a_new_id_that_was_not_written_is_not_there() {
     let mut bench = Bench::new();
     let now = bench.now_ms;
