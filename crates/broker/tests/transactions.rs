@@ -400,6 +400,46 @@ fn a_transaction_that_takes_too_long_is_aborted() {
 }
 
 #[test]
+fn one_partition_that_takes_no_marker_does_not_hold_the_others_up() {
+    for (make, commit) in [
+        (Producer::old_flow as fn(&Server) -> Producer, true),
+        (Producer::old_flow, false),
+        (Producer::new_flow, true),
+        (Producer::new_flow, false),
+    ] {
+        let mut server = start();
+        let mut producer = make(&server);
+        producer.add("t");
+        producer.add("u");
+        assert_eq!(producer.send("t"), ErrorCode::None);
+        // Somebody has written there with the producer's id and an epoch that is not its own.
+        let stranger = numbered(producer.id, producer.epoch + 5, 0);
+        let partition = server.log().partition("u", 0).unwrap();
+        partition.append_wait(stranger, Acks::Synced).unwrap();
+        let ended = (producer.id, producer.epoch);
+        assert_eq!(producer.end(commit), ErrorCode::None);
+        let next = (producer.id, producer.epoch);
+        // The answer says that it is decided; a repeat is told once every partition was.
+        (producer.id, producer.epoch) = ended;
+        let mut repeat = producer.end(commit);
+        while repeat == ErrorCode::ConcurrentTransactions {
+            repeat = producer.end(commit);
+        }
+        assert_eq!((repeat, producer.id, producer.epoch), (ErrorCode::None, next.0, next.1));
+        for restarts in [false, true] {
+            if restarts {
+                server.restart();
+                producer.client = server.connect();
+            }
+            let expected: Vec<String> = commit.then(|| "0".to_owned()).into_iter().collect();
+            assert_eq!(committed(&server, "t"), (expected, 2));
+            let done = if commit { "CompleteCommit" } else { "CompleteAbort" };
+            assert_eq!(state(&mut producer.client), (done.into(), next.1, 0));
+        }
+    }
+}
+
+#[test]
 fn several_transactions_are_added_and_asked_after_at_once() {
     let server = start();
     let mut producer = Producer::new_flow(&server);
