@@ -178,6 +178,11 @@ fn log(file: &File<'_>, broker: &BrokerConfig, warnings: &mut Vec<Warning>) -> L
         millis("log.retention.check.interval.ms").unwrap_or(log.retention_check_ms);
     log.producer_expiration_ms =
         millis("producer.id.expiration.ms").unwrap_or(log.producer_expiration_ms);
+    log.cleaner_enabled = file.flag("log.cleaner.enable").unwrap_or(log.cleaner_enabled);
+    log.cleaner_check_ms = millis("log.cleaner.backoff.ms").unwrap_or(log.cleaner_check_ms);
+    log.cleaner_memory_bytes = file
+        .number("log.cleaner.dedupe.buffer.size", usize::MAX)
+        .unwrap_or(log.cleaner_memory_bytes);
     log
 }
 

@@ -18,11 +18,13 @@ pub(super) static LOG: &[BrokerSetting] = settings! {
     "compression.zstd.level": Int = Some("3"), Range::Between(-131_072, 22), Wide, false, KEPT;
     "create.topic.policy.class.name": Class = None, Range::Any, Start, false, KEPT;
     "delete.topic.enable": Boolean = Some("true"), Range::Any, Start, true, "Whether topics may be deleted.";
-    "log.cleaner.backoff.ms": Long = Some("15000"), Range::AtLeast(0), Wide, false, KEPT;
-    "log.cleaner.dedupe.buffer.size": Long = Some("134217728"), Range::Any, Wide, false, KEPT;
+    "log.cleaner.backoff.ms": Long = Some("15000"), Range::AtLeast(0), Start, true,
+        "How often it is looked whether a compacted topic needs cleaning.";
+    "log.cleaner.dedupe.buffer.size": Long = Some("134217728"), Range::AtLeast(0), Start, true,
+        "Memory for the keys of a pass of cleaning, 24 bytes each. What has no room waits for the next pass.";
     "log.cleaner.delete.retention.ms": Long = Some("86400000"), Range::AtLeast(0), Wide, true,
         "delete.retention.ms of topics that do not say.";
-    "log.cleaner.enable": Boolean = Some("true"), Range::Any, Start, false, KEPT;
+    "log.cleaner.enable": Boolean = Some("true"), Range::Any, Start, true, "Whether compacted topics are cleaned.";
     "log.cleaner.io.buffer.load.factor": Double = Some("0.9"), Range::Any, Wide, false, KEPT;
     "log.cleaner.io.buffer.size": Int = Some("524288"), Range::AtLeast(0), Wide, false, KEPT;
     "log.cleaner.io.max.bytes.per.second": Double = Some("1.7976931348623157E308"), Range::Any, Wide, false, KEPT;

@@ -57,6 +57,7 @@ fn values_reach_their_fields() {
          message.max.bytes=2000\nmax.connections.per.ip=3\nmax.connections.per.ip.overrides=10.0.0.1:9,[::1]:2\n\
          connections.max.idle.ms=-1\nqueued.max.request.bytes=-1\nauto.create.topics.enable=FALSE\n\
          group.min.session.timeout.ms=1\nlog.segment.bytes=2097152\nlog.roll.hours=1\n\
+         log.cleaner.enable=false\nlog.cleaner.backoff.ms=7\nlog.cleaner.dedupe.buffer.size=4800\n\
          tidemill.durability=written\ndelete.topic.enable=false\ntidemill.replication.strict=true",
     );
     let broker = settings.broker;
@@ -75,6 +76,11 @@ fn values_reach_their_fields() {
     );
     assert_eq!(broker.groups.session_timeout_min, Duration::from_millis(1));
     assert_eq!(settings.log.segment_bytes, 2 << 20);
+    let log = settings.log;
+    assert_eq!(
+        (log.cleaner_enabled, log.cleaner_check_ms, log.cleaner_memory_bytes),
+        (false, 7, 4_800)
+    );
 }
 
 #[test]
