@@ -61,9 +61,7 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
 /// # Errors
 /// Nothing could be run.
 pub(crate) fn few(root: &Path) -> Result<(u64, u64)> {
-    // There are no transactions yet.
-    let only = Some("produce".to_owned());
-    cycles(root, &Asked { cycles: 6, seed: 1, only, build: Build::Debug })
+    cycles(root, &Asked { cycles: 8, seed: 1, only: None, build: Build::Debug })
 }
 
 /// One kind of producer.

@@ -29,7 +29,15 @@ pub(super) fn run(setting: &mut Setting<'_>, report: &mut dyn FnMut(Case)) -> Re
     let conf = setting.output.join("test.conf");
     fetch::write(&conf, &format!("metadata.broker.list={}\n", setting.peer.bootstrap()))?;
     for test in wanted {
-        report(one(&tests, &conf, &setting.output, &test)?);
+        let case = one(&tests, &conf, &setting.output, &test)?;
+        if case.outcome == Outcome::Pass {
+            report(case);
+            continue;
+        }
+        // Some of them race on a busy machine, on Kafka too (0118: which of two members joins first). What passes only then says so.
+        let why = format!("the first time: {}", case.why);
+        let again = one(&tests, &conf, &setting.output, &test)?;
+        report(if again.outcome == Outcome::Pass { Case { why, ..again } } else { again });
     }
     Ok(())
 }
