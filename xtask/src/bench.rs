@@ -18,6 +18,13 @@ use figures::{Figures, RUNS, machine};
 /// Name, package, example and arguments of each benchmark that is a program of its own.
 const PROGRAMS: &[(&str, &str, &str, &[&str])] = &[
     ("append", "tidemill-commitlog", "append_bench", &["--rounds", "1"]),
+    ("append100", "tidemill-commitlog", "append_bench", &["--rounds", "1", "--partitions", "100"]),
+    (
+        "append1000",
+        "tidemill-commitlog",
+        "append_bench",
+        &["--rounds", "1", "--partitions", "1000"],
+    ),
     ("engine", "tidemill-engine", "wordcount_bench", &[]),
     ("pixel", "tidemill", "pixel_bench", &[]),
 ];

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Every caller gathers records into batches and keeps `outstanding-kib` of them under way, as a producer
-//! that does not wait for each answer. The disk is measured
+//! that does not wait for each answer. With more partitions than callers the same bytes are spread over all of them, one
+//! batch each under way. The disk is measured
 //! with direct writes of 1 MiB, each followed by a sync. The two alternate; at the end one JSON line a figure: the
 //! medians of the rates, and of each rate beside the disk's in the same round.
 
@@ -155,18 +156,25 @@ fn measure_log(options: &Options, record_bytes: usize) -> Result<(u64, f64), Box
     remove(&dir)?;
     let log = Log::open(World::real(), LogConfig::new(&dir))?;
     log.create_topic("bench", TopicConfig::with_partitions(options.partitions))?;
-    let batch_bytes = options.outstanding_kib * 1024 / BATCHES_UNDER_WAY;
+    let callers = i32::try_from(options.callers)?;
+    let each = u64::try_from(options.partitions / callers)?;
+    let under_way = each.max(BATCHES_UNDER_WAY);
+    let batch_bytes = options.outstanding_kib * 1024 / under_way;
     let confirmed = AtomicU64::new(0);
     let clock = log.world().clock();
     let begin = clock.now();
     let end = begin.after(Duration::from_secs(options.seconds));
     std::thread::scope(|scope| {
         for caller in 0..options.callers {
-            let index = i32::try_from(caller).unwrap_or(0) % options.partitions;
-            let Some(partition) = log.partition("bench", index) else { continue };
+            let first = i32::try_from(caller).unwrap_or(0) % options.partitions;
+            let indexes =
+                (first..options.partitions).step_by(options.callers.try_into().unwrap_or(1));
+            let partitions: Vec<_> =
+                indexes.filter_map(|index| log.partition("bench", index)).collect();
             let confirmed = &confirmed;
             scope.spawn(move || {
-                let records = call(&partition, record_bytes, batch_bytes, clock, end);
+                let load = Load { record_bytes, batch_bytes, under_way };
+                let records = call(&partitions, load, clock, end);
                 confirmed.fetch_add(records, Ordering::Relaxed);
             });
         }
@@ -185,21 +193,27 @@ fn remove(dir: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Appends until `end`; returns the number of records that were confirmed.
-fn call(
-    partition: &Partition,
+/// What a caller sends.
+#[derive(Clone, Copy)]
+struct Load {
     record_bytes: usize,
     batch_bytes: u64,
-    clock: &dyn Clock,
-    end: Moment,
-) -> u64 {
-    let value = vec![0x5a; record_bytes];
-    let batch_bytes = usize::try_from(batch_bytes).unwrap_or(usize::MAX);
-    let mut builder = BatchBuilder::new(batch_bytes.max(record_bytes + 200));
+    /// Batches under way.
+    under_way: u64,
+}
+
+/// Appends to one partition after the other until `end`; returns the number of records that were confirmed.
+fn call(partitions: &[Partition], load: Load, clock: &dyn Clock, end: Moment) -> u64 {
+    let value = vec![0x5a; load.record_bytes];
+    let batch_bytes = usize::try_from(load.batch_bytes).unwrap_or(usize::MAX);
+    let mut builder = BatchBuilder::new(batch_bytes.max(load.record_bytes + 200));
     let (answers, answered) = mpsc::channel();
     let mut under_way = 0;
     let mut confirmed = 0;
-    while clock.now() < end {
+    for partition in partitions.iter().cycle() {
+        if clock.now() >= end {
+            break;
+        }
         let record = Record { timestamp_ms: 1, value: Some(&value), ..Record::default() };
         while builder.push(&record).is_ok() {}
         let answers = answers.clone();
@@ -207,7 +221,7 @@ fn call(
             answers.send(result).unwrap_or_default();
         });
         under_way += 1;
-        while under_way == BATCHES_UNDER_WAY {
+        while under_way == load.under_way {
             confirmed += answered.recv().map_or(0, count);
             under_way -= 1;
         }

@@ -10,8 +10,6 @@ use tidemill_world::{BLOCK_BYTES, Disk, File, OpenHow};
 pub(crate) struct ActiveFile {
     pub(crate) file: Box<dyn File>,
     pub(crate) direct: bool,
-    /// The bytes of the last, partial block; only of a direct file.
-    pub(crate) partial: Vec<u8>,
     /// Where the first byte of the buffer goes.
     pub(crate) at: u64,
 }
@@ -25,13 +23,17 @@ impl ActiveFile {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, what));
         }
         let direct = file.is_direct();
-        let mut partial = Vec::new();
-        if direct {
-            let block = BLOCK_BYTES as u64;
-            partial.resize(usize::try_from(position % block).unwrap_or(0), 0);
-            file.read_at(&mut partial, position - position % block)?;
-        }
-        Ok(Self { file, direct, partial, at: position })
+        Ok(Self { file, direct, at: position })
+    }
+}
+
+/// The bytes of a log's last, partial block, which a direct write must write again.
+pub(crate) fn read_partial(file: &dyn File, position: u64) -> io::Result<Vec<u8>> {
+    let block = BLOCK_BYTES as u64;
+    let mut partial = vec![0; usize::try_from(position % block).unwrap_or(0)];
+    match file.read_at(&mut partial, position - position % block)? {
+        read if read == partial.len() => Ok(partial),
+        _ => Err(io::ErrorKind::UnexpectedEof.into()),
     }
 }
 

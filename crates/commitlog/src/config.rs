@@ -38,6 +38,10 @@ pub struct LogConfig {
     pub queue_bytes: usize,
     /// Appends that may wait for the writer, over all partitions.
     pub queue_appends: usize,
+    /// Bytes of the write-ahead file that rounds over many partitions share, 32 MiB to 4 GiB. It is made by the first
+    /// such round and bounds the memory of what is not yet written back to the segments: in all a log holds at most
+    /// `tail_cache_bytes` + `wal_bytes` + twice `queue_bytes` of batches.
+    pub wal_bytes: u64,
 }
 
 impl LogConfig {
@@ -60,6 +64,7 @@ impl LogConfig {
             mark_every_ms: 1_000,
             queue_bytes: 64 << 20,
             queue_appends: 65_536,
+            wal_bytes: 64 << 20,
         }
     }
 }

@@ -3,18 +3,23 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use tidemill_world::{Wake, World};
 
 use crate::age::SegmentLimits;
+use crate::backlog::SETTLED;
 use crate::config::{LogConfig, TopicConfig, TopicId};
 use crate::epoch::LeaderEpoch;
 use crate::handles::ReadHandles;
+use crate::place::{Failure, PartitionWriter};
 use crate::producer_ids::ProducerIds;
 use crate::queue::Queue;
 use crate::segment::Files;
-use crate::state::{PartitionState, SharedTopic};
+use crate::state::{Condition, PartitionState, SharedTopic};
+use crate::tail::TailBudget;
+use crate::wal::Wal;
+use crate::write_back::WriteBack;
 
 pub(crate) struct Core {
     pub(crate) world: World,
@@ -23,6 +28,9 @@ pub(crate) struct Core {
     pub(crate) queue: Queue,
     pub(crate) epoch: LeaderEpoch,
     pub(crate) producer_ids: ProducerIds,
+    pub(crate) wal: Arc<Wal>,
+    pub(crate) write_back: Arc<WriteBack>,
+    pub(crate) tails: Arc<Mutex<TailBudget>>,
     topics: RwLock<Topics>,
     next_number: AtomicU64,
     /// Held while the file of log start offsets is written.
@@ -49,7 +57,14 @@ pub(crate) struct Topic {
 impl Core {
     pub(crate) fn new(world: World, config: LogConfig, writer: Wake) -> Self {
         let queue = Queue::new(config.queue_bytes, config.queue_appends, writer.clone());
+        let wal = Arc::new(Wal::new(world.clone(), &config.dir, config.wal_bytes));
+        let tails = Arc::new(Mutex::new(TailBudget::new(config.tail_cache_bytes)));
+        let write_back =
+            WriteBack::new(world.clone(), config.dir.clone(), Arc::clone(&wal), Arc::clone(&tails));
         Self {
+            wal,
+            write_back: Arc::new(write_back),
+            tails,
             world,
             config,
             handles: ReadHandles::default(),
@@ -136,6 +151,45 @@ impl Core {
         let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(topic) = topics.by_name.remove(name) {
             topics.names.remove(&topic.shared.id);
+        }
+    }
+
+    /// A partition's writer when no job of the write-back is under way for it.
+    pub(crate) fn writer_alone<'a>(
+        &self,
+        partition: &'a PartitionState,
+    ) -> MutexGuard<'a, Option<PartitionWriter>> {
+        loop {
+            let guard = partition.writer();
+            if !guard.as_ref().is_some_and(PartitionWriter::is_away) {
+                return guard;
+            }
+            drop(guard);
+            self.write_back.recall(partition);
+        }
+    }
+
+    /// Notes how far a partition's bytes are in its segments.
+    pub(crate) fn note_landed(
+        &self,
+        partition: &PartitionState,
+        writer: MutexGuard<'_, Option<PartitionWriter>>,
+        landed: i64,
+    ) {
+        if partition.wal_from() == SETTLED {
+            return;
+        }
+        partition.note_wal(writer.as_ref());
+        drop(writer);
+        let mut tails = self.tails.lock().unwrap_or_else(PoisonError::into_inner);
+        tails.release(&partition.tail, landed);
+    }
+
+    /// A partition of whose files nothing is known any more takes no appends.
+    pub(crate) fn fence_if_broken(&self, partition: &PartitionState, failure: &Failure) {
+        if let Failure::Broken(reason) = failure {
+            tracing::error!("partition {} is fenced: {reason}", partition.name);
+            partition.stop(Condition::Fenced(reason.as_str().into()));
         }
     }
 

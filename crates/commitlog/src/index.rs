@@ -114,6 +114,14 @@ impl ActiveIndex {
         }
     }
 
+    /// The entries that there were at some point.
+    pub(crate) fn until(&self, point: IndexPoint) -> (&[u8], &[u8]) {
+        (
+            self.offsets.get(..point.offsets).unwrap_or(&self.offsets),
+            self.times.get(..point.times).unwrap_or(&self.times),
+        )
+    }
+
     pub(crate) fn rewind(&mut self, point: IndexPoint) {
         self.offsets.truncate(point.offsets);
         self.times.truncate(point.times);

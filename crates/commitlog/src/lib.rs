@@ -6,8 +6,8 @@
 //!   in Kafka's own bytes: record batches v2, offset index, time index, producer snapshots, leader epochs.
 //! * Batches are opaque: length, header and CRC-32C are checked, base offset and leader epoch are patched, and what the
 //!   producer sent is what lies on the disk and what a consumer gets.
-//! * One writer does everything that changes files, in rounds: one write and one sync per touched
-//!   partition and round. An append is answered when its promise holds ([`Acks`], [`Durability`]).
+//! * One writer takes all appends, in rounds: one write and one sync per partition with much, and one for all
+//!   that have little. An append is answered when its promise holds ([`Acks`], [`Durability`]).
 //! * Every queue, buffer and count is bounded (`limits.rs`); each error says what was consumed and
 //!   whether the caller may go on.
 //! * No clock, disk, thread or randomness but through `tidemill_world`, so that a simulator can step all
@@ -23,6 +23,7 @@
 //! <dir>/cleaner-offset-checkpoint          how far compacted partitions are cleaned
 //! <dir>/leader-epoch                       rises with every unclean start
 //! <dir>/producer-ids                       the first producer id that is not reserved
+//! <dir>/.wal/ring                          the shared write-ahead file: what many partitions got at once
 //! <dir>/.topics/<topic id>.topic           a topic's name and settings: what makes it exist
 //! <dir>/<topic>-<N>/partition.metadata     topic id
 //! <dir>/<topic>-<N>/leader-epoch-checkpoint
@@ -99,7 +100,10 @@ mod aborted;
 mod aborted_files;
 mod active;
 mod age;
+mod backlog;
 mod place;
+mod wal;
+mod write_back;
 mod writer;
 
 mod adopt;

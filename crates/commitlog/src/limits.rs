@@ -101,8 +101,44 @@ pub(crate) const APPENDER_BYTES_MAX: usize = 8 << 20;
 /// Records of one batch that an [`Appender`](crate::Appender) gathers; bounds the answers to give at once.
 pub(crate) const APPENDER_RECORDS_MAX: usize = 1 << 16;
 
+/// Bytes of commits after which the group offsets are appended anew and the older ones given up.
+#[cfg(not(test))]
+pub(crate) const OFFSETS_SNAPSHOT_BYTES: u64 = 64 << 20;
+#[cfg(test)]
+pub(crate) const OFFSETS_SNAPSHOT_BYTES: u64 = 4 << 10;
+
 /// The largest batch of a topic that does not say: Kafka's default.
 #[cfg(not(test))]
 pub(crate) const MESSAGE_BYTES_DEFAULT: u32 = 1_048_588;
 #[cfg(test)]
 pub(crate) const MESSAGE_BYTES_DEFAULT: u32 = 16 << 10;
+
+/// A partition with more than this in a round goes straight to its segment (measured: decision 0005).
+#[cfg(not(test))]
+pub(crate) const SHARED_GROUP_BYTES_MAX: usize = 256 << 10;
+#[cfg(test)]
+pub(crate) const SHARED_GROUP_BYTES_MAX: usize = 4 << 10;
+
+/// Fewer partitions than this in a round go straight to their segments.
+pub(crate) const SHARED_FROM: usize = 2;
+
+/// The smallest write-ahead file: the entry of a set of [`APPEND_BYTES_MAX`] fits beside what is on its way out.
+pub(crate) const WAL_BYTES_MIN: u64 = 2 * APPEND_BYTES_MAX as u64;
+
+/// The largest write-ahead file; all of it may be in memory.
+pub(crate) const WAL_BYTES_MAX: u64 = 4 << 30;
+
+/// Files that the write-back has open at once; they are synced in one pass.
+#[cfg(not(test))]
+pub(crate) const WRITE_BACK_FILES: usize = 128;
+#[cfg(test)]
+pub(crate) const WRITE_BACK_FILES: usize = 3;
+
+/// Bytes that the write-back moves between two syncs; whoever waits for it does not wait for more.
+pub(crate) const WRITE_BACK_BYTES: usize = 16 << 20;
+
+/// Aligned memory that the write-back reuses.
+#[cfg(not(test))]
+pub(crate) const WRITE_BACK_BUFFER_BYTES: usize = 1 << 20;
+#[cfg(test)]
+pub(crate) const WRITE_BACK_BUFFER_BYTES: usize = 8 << 10;

@@ -11,12 +11,13 @@ use crate::clean::{Cleaner, CleanerDriver, write_marks};
 use crate::config::{LogConfig, TopicConfig, TopicId, TopicInfo, check_topic_name};
 use crate::core::{Core, Topic};
 use crate::error::{CloseError, OpenError, ProducerIdError, TopicError};
-use crate::limits::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
+use crate::limits::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, WAL_BYTES_MAX, WAL_BYTES_MIN};
 use crate::names::LOCK;
 use crate::opening::{Known, open_all, open_partitions, open_topic};
 use crate::partition::Partition;
 use crate::state::{Condition, PartitionState};
 use crate::topics;
+use crate::write_back::WriteBackDriver;
 use crate::writer::{Writer, WriterDriver};
 
 /// An open log. Cloning is one reference count; the log is closed when [`close`](Self::close) is called or the
@@ -27,7 +28,7 @@ pub struct Log(Arc<Inner>);
 struct Inner {
     core: Arc<Core>,
     writer: Arc<Mutex<Writer>>,
-    thread: Mutex<Option<DriverHandle>>,
+    threads: Mutex<Vec<DriverHandle>>,
     cleaner: Arc<Mutex<Cleaner>>,
     cleaner_thread: Mutex<Option<DriverHandle>>,
     /// Held while a topic is made or deleted. Holds those whose making or deleting failed half-way: what is
@@ -56,15 +57,21 @@ impl Log {
         let writer = Arc::new(Mutex::new(Writer::new(Arc::clone(&core), lock)));
         let driver = Box::new(Guarded(WriterDriver(Arc::clone(&writer))));
         let world = &core.world;
-        let thread = world
-            .threads()
-            .spawn("log-writer", Waiting::Park, wake, world.clock_arc(), driver)
-            .map_err(OpenError::io("cannot start the writer thread of", &core.config.dir))?;
+        let failed = |error| OpenError::io("cannot start a thread of", &core.config.dir)(error);
+        let write_back = Box::new(WriteBackDriver(Arc::clone(&core.write_back)));
+        let start = |name, wake, driver| {
+            world.threads().spawn(name, Waiting::Park, wake, world.clock_arc(), driver)
+        };
+        let back = start("log-write-back", core.write_back.wake(), write_back).map_err(failed)?;
+        let begun = start("log-writer", wake, driver)
+            .inspect_err(|_| core.write_back.abandon())
+            .map_err(failed)?;
         let (cleaner, cleaner_thread) = start_cleaner(&core).inspect_err(|_| core.queue.close())?;
         Ok(Self(Arc::new(Inner {
             core,
             writer,
-            thread: Mutex::new(Some(thread)),
+            // The first to end is the first to be waited for.
+            threads: Mutex::new(vec![begun, back]),
             cleaner,
             cleaner_thread: Mutex::new(cleaner_thread),
             topics_turn: Mutex::default(),
@@ -290,8 +297,9 @@ impl Inner {
             let why = "it was closed by a callback of an append; the writer ends by itself".into();
             return Err(CloseError::Unclean { why });
         }
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
+        let threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
             thread.join();
         }
         // Where nothing runs by itself this does the work; else it only returns the answer.
@@ -331,6 +339,9 @@ fn check_config(config: &LogConfig) -> Result<(), OpenError> {
     }
     if config.queue_bytes == 0 || config.queue_appends == 0 {
         return invalid("queue_bytes and queue_appends", "must not be 0");
+    }
+    if !(WAL_BYTES_MIN..=WAL_BYTES_MAX).contains(&config.wal_bytes) {
+        return invalid("wal_bytes", "must be 32 MiB to 4 GiB");
     }
     Ok(())
 }
@@ -386,7 +397,9 @@ fn make_topic(core: &Core, info: &TopicInfo) -> Result<(), TopicError> {
 fn retire(core: &Core, partition: &PartitionState) {
     let _turn = partition.clean.files_turn();
     partition.stop(Condition::Deleted);
-    *partition.writer() = None;
+    // A job under way would write into the folder of a topic made anew.
+    *core.writer_alone(partition) = None;
+    partition.note_wal(None);
     partition.tail.clear();
     let segments =
         std::mem::take(&mut *partition.segments.write().unwrap_or_else(PoisonError::into_inner));

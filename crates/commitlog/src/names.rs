@@ -25,6 +25,10 @@ pub(crate) const EPOCH: &str = "leader-epoch";
 pub(crate) const PRODUCER_IDS: &str = "producer-ids";
 /// The folder with one file of settings per topic: the list of the topics there are.
 pub(crate) const TOPICS: &str = ".topics";
+/// The folder of the write-ahead file.
+pub(crate) const WAL: &str = ".wal";
+/// The write-ahead file.
+pub(crate) const WAL_FILE: &str = "ring";
 /// The leader epochs of one partition (Kafka's format).
 pub(crate) const LEADER_EPOCHS: &str = "leader-epoch-checkpoint";
 /// The topic id of one partition (Kafka's format).

@@ -18,12 +18,15 @@ use crate::core::{Core, Topic};
 use crate::error::{Corruption, OpenError};
 use crate::names::{
     CLEAN_STOP, CLEANER_OFFSETS, EPOCH, LOG_STARTS, PARTITION_METADATA, PRODUCER_IDS, SYNCED_MARKS,
-    TOPICS, partition_folder,
+    TOPICS, WAL, WAL_FILE, partition_folder,
 };
-use crate::recovery::Recovery;
+use crate::recovery::{Recovery, Redone};
 use crate::starts::{Starts, read_starts};
 use crate::state::{Condition, Opened, PartitionState, SharedTopic};
 use crate::topics::{self, TopicFile};
+use crate::wal::replay;
+
+mod redo;
 
 /// Opens all topics there are.
 pub(crate) fn open_all(core: &Core) -> Result<(), OpenError> {
@@ -37,6 +40,8 @@ pub(crate) struct Known {
     starts: Starts,
     cleaned: CleanMarks,
     clean: bool,
+    /// How far the write-ahead file goes in the last segment of a partition.
+    redone: BTreeMap<PartitionKey, Redone>,
 }
 
 struct Opening<'a> {
@@ -68,6 +73,7 @@ impl<'a> Opening<'a> {
                 .map_err(|error| unreadable((dir.join(LOG_STARTS), error)))?,
             cleaned,
             clean,
+            redone: BTreeMap::new(),
         };
         Ok(Self { core, known, topics, adopted: None })
     }
@@ -79,11 +85,12 @@ impl<'a> Opening<'a> {
         let file = |info: &TopicInfo| TopicFile { info: info.clone(), deleting: false };
         let topics = adopted.topics.iter().map(file).collect();
         let starts = adopted.starts.clone();
-        let known = Known { marks: BTreeMap::new(), starts, cleaned, clean };
+        let redone = BTreeMap::new();
+        let known = Known { marks: BTreeMap::new(), starts, cleaned, clean, redone };
         Ok(Self { core, known, topics, adopted: Some(adopted) })
     }
 
-    fn run(self) -> Result<(), OpenError> {
+    fn run(mut self) -> Result<(), OpenError> {
         let (disk, dir) = (self.core.world.disk(), &self.core.config.dir);
         self.core.epoch.load(disk, dir).map_err(|error| unreadable((dir.join(EPOCH), error)))?;
         let ids = self.core.producer_ids.load(disk, dir);
@@ -92,6 +99,9 @@ impl<'a> Opening<'a> {
         if epoch.is_some() || (!self.known.clean && !self.topics.is_empty()) {
             let raised = self.core.epoch.raise(disk, dir, epoch.unwrap_or(0));
             raised.map_err(OpenError::io("cannot raise the epoch in", dir.join(EPOCH)))?;
+        }
+        if !self.known.clean {
+            self.redo()?;
         }
         topics::sweep(disk, dir, &self.topics).map_err(OpenError::io("cannot clean up", dir))?;
         for TopicFile { info, deleting } in self.topics {
@@ -108,11 +118,32 @@ impl<'a> Opening<'a> {
                 .and_then(|()| adopt::finish(disk, dir, adopted))
                 .map_err(OpenError::io("cannot take over", dir))?;
         }
-        if self.known.clean {
+        if !self.known.clean {
+            let forgotten = self.core.wal.ring().forget();
+            forgotten.map_err(OpenError::io("cannot reset", dir.join(WAL)))?;
+        } else {
             let path = dir.join(CLEAN_STOP);
             disk.remove_file(&path).map_err(OpenError::io("cannot remove", &path))?;
             disk.sync_dir(dir).map_err(OpenError::io("cannot sync", dir))?;
         }
+        Ok(())
+    }
+}
+
+impl Opening<'_> {
+    /// Writes again what the write-ahead file holds, before anything else is looked at.
+    fn redo(&mut self) -> Result<(), OpenError> {
+        let (disk, dir) = (self.core.world.disk(), &self.core.config.dir);
+        let file = dir.join(WAL).join(WAL_FILE);
+        let replay = replay::read(disk, dir).map_err(|error| unreadable((file, error)))?;
+        let mut folders = BTreeMap::new();
+        for TopicFile { info, .. } in self.topics.iter().filter(|topic| !topic.deleting) {
+            for index in 0..info.config.partitions {
+                folders.insert((info.id, index), dir.join(partition_folder(&info.name, index)));
+            }
+        }
+        let redone = redo::redo(disk, dir, replay, &folders);
+        self.known.redone = redone.map_err(OpenError::io("cannot write again what was in", dir))?;
         Ok(())
     }
 }
@@ -200,6 +231,7 @@ fn open_partition(
         folder,
         limits: core.segment_limits(&info.config),
         mark: known.marks.get(&key),
+        redone: known.redone.get(&key).copied(),
         log_start,
         epoch: core.epoch.get(),
         now_ms: core.world.clock().wall_ms(),

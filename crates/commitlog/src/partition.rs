@@ -10,6 +10,7 @@ use bytes::{Bytes, BytesMut};
 use tidemill_world::Wake;
 
 use crate::admission::Admission;
+use crate::backlog::SETTLED;
 use crate::batch::{BatchHeader, TimestampType, check, restamp};
 use crate::config::{Acks, TopicInfo};
 use crate::core::Core;
@@ -281,13 +282,14 @@ impl Partition {
     pub fn reopen(&self) -> Result<(), ReopenError> {
         let state = &self.state;
         let _turn = state.clean.files_turn();
-        let mut writer = state.writer();
         match state.condition() {
             Condition::Open => return Ok(()),
             Condition::Deleted => return Err(ReopenError::Gone),
             Condition::Closed => return Err(ReopenError::Gone),
             Condition::Fenced(_) | Condition::Corrupt(_) => {}
         }
+        self.settle()?;
+        let mut writer = self.core.writer_alone(state);
         let io = |source| ReopenError::Io { folder: state.folder.clone(), source };
         let (disk, dir) = (self.core.world.disk(), &self.core.config.dir);
         let epoch = self.core.epoch.raise(disk, dir, state.leader_epoch()).map_err(io)?;
@@ -297,6 +299,7 @@ impl Partition {
             cleaned_to: state.clean.first_dirty().unwrap_or(0),
             disk,
             folder: &state.folder,
+            redone: None,
             limits: self.core.segment_limits(&state.topic.info().config),
             mark: mark.as_ref(),
             log_start: Some(state.log_start_offset()),
@@ -309,6 +312,26 @@ impl Partition {
             return Err(ReopenError::Corrupt(Arc::clone(corruption)));
         }
         state.reopen(&mut writer, opened);
+        Ok(())
+    }
+
+    /// Sees to it that the write-ahead file knows nothing of a stopped partition that its segments do not.
+    fn settle(&self) -> Result<(), ReopenError> {
+        let (core, state) = (&self.core, &self.state);
+        let io = |source| ReopenError::Io { folder: state.folder.clone(), source };
+        let mut guard = core.writer_alone(state);
+        if let Some(writer) = guard.as_mut().filter(|_| state.wal_from() != SETTLED) {
+            writer.settle_exactly(core.world.disk()).map_err(io)?;
+            let landed = writer.landed_offset();
+            core.note_landed(state, guard, landed);
+        } else {
+            drop(guard);
+        }
+        let is_broken = core.wal.ring().is_broken();
+        if is_broken && !core.write_back.make_ready() {
+            let what = "the write-ahead file cannot be begun anew";
+            return Err(io(std::io::Error::other(what)));
+        }
         Ok(())
     }
 

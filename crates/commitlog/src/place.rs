@@ -18,18 +18,24 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
-use tidemill_world::{AlignedBuffer, BLOCK_BYTES, Disk};
+use tidemill_world::{AlignedBuffer, BLOCK_BYTES, Disk, OpenHow};
 
 use crate::aborted::Aborted;
-use crate::active::{ActiveFile, append_index, create_log, into_owned};
+use crate::active::{ActiveFile, create_log, into_owned, read_partial};
 use crate::age::{SegmentAge, SegmentLimits};
+use crate::backlog::{Backlog, Undo};
 use crate::batch::{EndMarker, HEADER_BYTES, header, set_base_offset, set_leader_epoch};
 use crate::checkpoint::{EpochStart, Mark, write_epochs};
 use crate::index::{ActiveIndex, IndexPoint};
+use crate::limits::ROUND_BYTES_MAX;
 use crate::names::{Kind, LEADER_EPOCHS, segment_file};
 use crate::producer_files::Snapshots;
 use crate::producers::{Decision, Producers, SequenceError};
 use crate::segment::Segment;
+
+mod marks;
+mod pending;
+mod undo;
 
 /// One append on its way into the file.
 #[derive(Debug)]
@@ -71,14 +77,14 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    fn of_write(error: &io::Error) -> Self {
+    pub(crate) fn of_write(error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
             _ => Self::Broken(format!("write failed: {error}")),
         }
     }
 
-    fn of_sync(error: &io::Error) -> Self {
+    pub(crate) fn of_sync(error: &io::Error) -> Self {
         Self::Broken(format!("sync failed: {error}"))
     }
 }
@@ -99,17 +105,24 @@ pub(crate) struct PartitionWriter {
     pub(crate) segment: Arc<Segment>,
     age: SegmentAge,
     file: Option<ActiveFile>,
-    /// Bytes of the segment that are written.
+    /// Bytes of the segment, in its file or pending.
     pub(crate) position: u64,
+    /// Bytes of it that are in its file.
+    in_file: u64,
+    /// The last, partial block of those; `None` when it must be read.
+    partial: Option<Vec<u8>>,
+    /// What is in the write-ahead file only.
+    backlog: Backlog,
     /// Bytes of the segment that are synced.
     pub(crate) synced_position: u64,
     pub(crate) next_offset: i64,
     epoch: i32,
     epochs: Vec<EpochStart>,
     unsynced: bool,
-    /// The file may be longer than `position`.
+    /// The file may be longer than its batches.
     padded: bool,
     flushed: Flushed,
+    next_mark: Option<MarkPoint>,
     pub(crate) producers: Producers,
     snapshots: Snapshots,
     /// Segments begun since the last publication.
@@ -130,9 +143,11 @@ struct Flushed {
     aborted: (usize, u32),
 }
 
-struct Undo {
+/// A place that will be marked.
+#[derive(Clone, Copy, Debug)]
+struct MarkPoint {
+    offset: i64,
     position: u64,
-    next_offset: i64,
     index: IndexPoint,
 }
 
@@ -160,6 +175,9 @@ impl PartitionWriter {
             age: SegmentAge::new(end.now_ms),
             file: None,
             position: end.position,
+            in_file: end.position,
+            partial: None,
+            backlog: Backlog::default(),
             synced_position: end.position,
             next_offset: end.next_offset,
             epoch: end.epoch,
@@ -167,6 +185,7 @@ impl PartitionWriter {
             unsynced: false,
             padded: false,
             flushed: Flushed::default(),
+            next_mark: None,
             producers: end.producers,
             snapshots: end.snapshots,
             begun: Vec::new(),
@@ -201,13 +220,17 @@ impl PartitionWriter {
         undo: &mut Option<Undo>,
     ) -> Result<(), Failure> {
         self.open(tools.disk)?;
-        self.know_age()?;
+        self.know_age(tools.disk)?;
         self.begin_epoch(tools.disk)?;
+        let bytes: usize = jobs.iter().map(|job| job.bytes.len()).sum();
+        if self.in_file - self.synced_position + bytes as u64 > ROUND_BYTES_MAX as u64 {
+            self.sync()?;
+        }
         *undo = Some(self.begin(tools.buffer));
         let mut is_fresh = false;
         for at in 0..jobs.len() {
             let Some(job) = jobs.get_mut(at) else { break };
-            if self.is_full_for(job, tools.now_ms) {
+            if self.is_full_for(std::slice::from_ref(job), tools.now_ms) {
                 self.flush(tools)?;
                 is_fresh = false;
                 *undo = None;
@@ -267,33 +290,41 @@ impl PartitionWriter {
     }
 
     /// Whether the next segment must begin before this append.
-    fn is_full_for(&self, job: &Pending, now_ms: i64) -> bool {
-        let bytes = u64::try_from(job.bytes.len()).unwrap_or(u64::MAX);
-        let last = self.next_offset.saturating_add(job.records).saturating_sub(self.segment.base);
+    fn is_full_for(&self, jobs: &[Pending], now_ms: i64) -> bool {
+        let bytes: u64 = jobs.iter().map(|job| job.bytes.len() as u64).sum();
+        let records: i64 = jobs.iter().map(|job| job.records).sum();
+        let last = self.next_offset.saturating_add(records).saturating_sub(self.segment.base);
         let too_long = self.position.saturating_add(bytes) > self.limits.bytes;
-        let too_old = || self.age.at(&job.bytes, now_ms) > self.limits.ms;
+        let age = |job: &Pending| self.age.at(&job.bytes, now_ms);
+        let too_old = || jobs.iter().any(|job| age(job) > self.limits.ms);
         self.position > 0 && (too_long || last > i64::from(i32::MAX) || too_old())
     }
 
     /// Learns of a segment that was not begun here when its first batch was written.
-    fn know_age(&mut self) -> Result<(), Failure> {
+    fn know_age(&mut self, disk: &dyn Disk) -> Result<(), Failure> {
         if self.position == 0 || self.age.first.is_some() {
             return Ok(());
         }
-        let Some(file) = &self.file else { return Err(not_open()) };
+        let failed = |error: io::Error| Failure::of_write(&error);
+        let file = disk.open(&self.segment.path(Kind::Log), OpenHow::Read).map_err(failed)?;
         let mut head = [0; HEADER_BYTES];
-        file.file.read_at(&mut head, 0).map_err(|error| Failure::of_write(&error))?;
+        file.read_at(&mut head, 0).map_err(failed)?;
         self.age.begin(&head);
         Ok(())
     }
 
     fn open(&mut self, disk: &dyn Disk) -> Result<(), Failure> {
-        if self.file.is_some() {
-            return Ok(());
+        let failed = |error: io::Error| Failure::of_write(&error);
+        self.give_up_flush();
+        if self.file.is_none() {
+            let path = self.segment.path(Kind::Log);
+            self.file = Some(ActiveFile::open(disk, &path, self.in_file).map_err(failed)?);
         }
-        let path = self.segment.path(Kind::Log);
-        let opened = ActiveFile::open(disk, &path, self.position);
-        self.file = Some(opened.map_err(|error| Failure::of_write(&error))?);
+        if let (Some(file), None) = (&self.file, &self.partial) {
+            let partial =
+                if file.direct { read_partial(&*file.file, self.in_file) } else { Ok(vec![]) };
+            self.partial = Some(partial.map_err(failed)?);
+        }
         Ok(())
     }
 
@@ -312,15 +343,20 @@ impl PartitionWriter {
 
     /// Readies the buffer: it begins with the partial block that is written again.
     fn begin(&mut self, buffer: &mut AlignedBuffer) -> Undo {
-        buffer.clear();
+        self.begin_write(buffer);
         self.producers.commit();
-        if let Some(file) = &mut self.file {
-            file.at = self.position;
-            if file.direct {
-                buffer.push(&file.partial);
-                file.at -= file.partial.len() as u64;
-            }
+        self.undo_point()
+    }
+
+    fn begin_write(&mut self, buffer: &mut AlignedBuffer) {
+        buffer.clear();
+        if let (Some(file), Some(partial)) = (&mut self.file, &self.partial) {
+            buffer.push(partial);
+            file.at = self.in_file - partial.len() as u64;
         }
+    }
+
+    fn undo_point(&self) -> Undo {
         let index = self.segment.index.read().unwrap_or_else(PoisonError::into_inner);
         let index = index.as_ref().map_or_else(|| ActiveIndex::new(0).point(), ActiveIndex::point);
         Undo { position: self.position, next_offset: self.next_offset, index }
@@ -328,6 +364,13 @@ impl PartitionWriter {
 
     /// Patches one append and copies it into the buffer, writing that out whenever it is full.
     fn take(&mut self, tools: &mut Tools<'_>, job: &mut Pending) -> Result<(), Failure> {
+        self.write_pending(tools)?;
+        self.admit(job);
+        self.copy(tools, &job.bytes)
+    }
+
+    /// Gives an append its offsets and the place behind what is there.
+    fn admit(&mut self, job: &mut Pending) {
         job.base_offset = self.next_offset;
         if job.first_offset < 0 {
             job.first_offset = self.next_offset;
@@ -338,17 +381,18 @@ impl PartitionWriter {
         let mut bytes = into_owned(std::mem::take(&mut job.bytes));
         self.patch(&mut bytes);
         job.bytes = bytes.freeze();
-        let mut rest: &[u8] = &job.bytes;
+        self.position += job.bytes.len() as u64;
+    }
+
+    fn copy(&mut self, tools: &mut Tools<'_>, mut rest: &[u8]) -> Result<(), Failure> {
         loop {
             let pushed = tools.buffer.push(rest);
             rest = rest.get(pushed..).unwrap_or_default();
             if rest.is_empty() {
-                break;
+                return Ok(());
             }
             self.write_out(tools.buffer)?;
         }
-        self.position += job.bytes.len() as u64;
-        Ok(())
     }
 
     /// Gives every batch its offset and epoch and tells the index. The batches were checked before.
@@ -382,22 +426,22 @@ impl PartitionWriter {
         Ok(())
     }
 
-    /// Writes what is left in the buffer; of a direct file with zeros up to the block's end.
+    /// Writes what is left in the buffer, pending bytes before it; of a direct file with zeros up to the block's end.
     fn flush(&mut self, tools: &mut Tools<'_>) -> Result<(), Failure> {
+        self.write_pending(tools)?;
         let Some(file) = &self.file else { return Err(not_open()) };
-        if !file.direct {
-            return if tools.buffer.is_empty() { Ok(()) } else { self.write_out(tools.buffer) };
+        let mut partial = Vec::new();
+        if file.direct {
+            let content = tools.buffer.as_slice();
+            let whole = content.len() - content.len() % BLOCK_BYTES;
+            partial.extend_from_slice(content.get(whole..).unwrap_or_default());
+            tools.buffer.pad();
         }
-        let content = tools.buffer.as_slice();
-        let whole = content.len() - content.len() % BLOCK_BYTES;
-        let partial = content.get(whole..).unwrap_or_default().to_vec();
-        tools.buffer.pad();
         if !tools.buffer.is_empty() {
             self.write_out(tools.buffer)?;
         }
-        if let Some(file) = &mut self.file {
-            file.partial = partial;
-        }
+        self.partial = Some(partial);
+        self.in_file = self.position;
         Ok(())
     }
 
@@ -407,9 +451,14 @@ impl PartitionWriter {
             return Ok(());
         }
         let Some(file) = &self.file else { return Err(not_open()) };
-        file.file.sync_data().map_err(|error| Failure::of_sync(&error))?;
+        if let Err(error) = file.file.sync_data() {
+            self.break_file();
+            return Err(Failure::of_sync(&error));
+        }
         self.unsynced = false;
-        self.synced_position = self.position;
+        self.synced_position = self.in_file;
+        self.segment.land(self.in_file);
+        self.end_flush();
         Ok(())
     }
 
@@ -417,7 +466,7 @@ impl PartitionWriter {
     /// disk is full the old segment goes on.
     fn roll(&mut self, disk: &dyn Disk, now_ms: i64) -> Result<(), Failure> {
         let write_failed = |error: io::Error| Failure::of_write(&error);
-        self.flush_index(disk, true).map_err(write_failed)?;
+        self.flush_index(disk, true, None).map_err(write_failed)?;
         let base = self.next_offset;
         let path = segment_file(&self.folder, base, Kind::Log);
         self.write_snapshot(disk);
@@ -430,22 +479,25 @@ impl PartitionWriter {
         old.close_index();
         self.closed.push((old, self.position));
         self.begun.push(segment);
+        self.partial = Some(Vec::new());
         self.file = Some(next);
         self.age = SegmentAge::new(now_ms);
         self.position = 0;
+        self.in_file = 0;
         self.synced_position = 0;
         self.flushed = Flushed::default();
+        self.next_mark = None;
         Ok(())
     }
 
     /// Closes a segment that takes no more because of its age; a segment without batches stays.
-    pub(crate) fn roll_now(&mut self, disk: &dyn Disk, now_ms: i64) -> Result<(), Failure> {
+    pub(crate) fn roll_now(&mut self, tools: &mut Tools<'_>) -> Result<(), Failure> {
         if self.position == 0 {
             return Ok(());
         }
-        self.open(disk)?;
-        self.sync()?;
-        self.roll(disk, now_ms)
+        self.settle(tools)?;
+        self.open(tools.disk)?;
+        self.roll(tools.disk, tools.now_ms)
     }
 
     /// Cuts the zeros off the end of the file, durably.
@@ -460,108 +512,6 @@ impl PartitionWriter {
         Ok(())
     }
 
-    /// Takes back a round that found the disk full: the file ends where it ended before.
-    fn rewind(&mut self, tools: &mut Tools<'_>, undo: &Undo) -> Failure {
-        self.position = undo.position;
-        self.next_offset = undo.next_offset;
-        self.producers.rewind(undo.next_offset);
-        if let Some(index) =
-            self.segment.index.write().unwrap_or_else(PoisonError::into_inner).as_mut()
-        {
-            index.rewind(undo.index);
-        }
-        match self.cut_back(tools.buffer) {
-            Ok(()) => Failure::Full,
-            Err(error) => Failure::Broken(format!("a full disk, and taking back failed: {error}")),
-        }
-    }
-
-    fn cut_back(&mut self, buffer: &mut AlignedBuffer) -> io::Result<()> {
-        let Some(file) = &mut self.file else { return Ok(()) };
-        if !file.direct {
-            file.file.set_len(self.position)?;
-            file.file.sync_data()?;
-            self.unsynced = false;
-            return Ok(());
-        }
-        file.file.set_len(self.position.next_multiple_of(BLOCK_BYTES as u64))?;
-        if !file.partial.is_empty() {
-            buffer.clear();
-            buffer.push(&file.partial);
-            buffer.pad();
-            file.file.write_at(buffer.as_slice(), self.position - file.partial.len() as u64)?;
-        }
-        file.file.sync_data()?;
-        self.unsynced = false;
-        Ok(())
-    }
-
-    /// Writes what is new of the indexes to their files; the transaction index only where it is synced, because
-    /// recovery does not go by a mark there.
-    fn flush_index(&mut self, disk: &dyn Disk, sync: bool) -> io::Result<()> {
-        if sync {
-            self.flush_aborted(disk)?;
-        }
-        let mut index = self.segment.index.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(index) = index.as_mut() else { return Ok(()) };
-        index.push_time();
-        let (offsets, times) = (Kind::OffsetIndex, Kind::TimeIndex);
-        let flushed = &mut self.flushed;
-        append_index(
-            disk,
-            &self.segment.path(offsets),
-            &index.offsets,
-            &mut flushed.offsets,
-            sync,
-        )?;
-        append_index(disk, &self.segment.path(times), &index.times, &mut flushed.times, sync)
-    }
-
-    /// Writes what is known of producers. Recovery believes the transaction index up to a snapshot, so the index goes
-    /// to the disk first; if it cannot, the older snapshot and the batches after it are as good.
-    fn write_snapshot(&mut self, disk: &dyn Disk) {
-        match self.flush_aborted(disk) {
-            Ok(()) => self.snapshots.write(disk, &self.folder, self.next_offset, &self.producers),
-            Err(error) => {
-                let path = self.segment.path(Kind::TransactionIndex);
-                tracing::warn!("{} cannot be written: {error}", path.display());
-            }
-        }
-    }
-
-    /// Writes the transaction index, durably; the folder is synced by what comes after.
-    fn flush_aborted(&mut self, disk: &dyn Disk) -> io::Result<()> {
-        let index = self.segment.index.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(index) = index.as_ref() else { return Ok(()) };
-        let flushed = &mut self.flushed.aborted;
-        if flushed.0 == index.aborted.len() {
-            return Ok(());
-        }
-        let path = self.segment.path(Kind::TransactionIndex);
-        append_index(disk, &path, &index.aborted, flushed, true)
-    }
-
-    /// How far everything is synced, after writing the indexes up to there. Call it only between rounds.
-    pub(crate) fn mark(&mut self, disk: &dyn Disk, sync: bool) -> io::Result<Mark> {
-        self.flush_index(disk, sync)?;
-        let Flushed { offsets, times, .. } = self.flushed;
-        Ok(Mark {
-            offset: self.next_offset,
-            segment: self.segment.base,
-            position: self.position,
-            offset_index: (offsets.0 as u64, offsets.1),
-            time_index: (times.0 as u64, times.1),
-        })
-    }
-
-    /// Sees to it that no batch before `offset` is needed to know the producers. Call it only between rounds.
-    pub(crate) fn secure_producers(&mut self, disk: &dyn Disk, offset: i64) -> bool {
-        if !self.snapshots.reach(offset) && !self.unsynced {
-            self.write_snapshot(disk);
-        }
-        self.snapshots.reach(offset)
-    }
-
     /// Where each leader epoch began.
     pub(crate) fn epochs(&self) -> &[EpochStart] {
         &self.epochs
@@ -572,23 +522,40 @@ impl PartitionWriter {
         self.file.is_some()
     }
 
-    /// Closes the file to free handles; the next round opens it again. Nothing may be unsynced.
-    pub(crate) fn close_file(&mut self) {
-        if !self.unsynced {
-            self.file = None;
-        }
+    /// Closes the file to free handles; the next round opens it again.
+    pub(crate) fn close_file(&mut self) -> Result<(), Failure> {
+        self.sync()?;
+        self.file = None;
+        Ok(())
+    }
+
+    /// Whether what was written must be synced whatever was promised: it was pending, or too much would be torn
+    /// at once.
+    pub(crate) fn must_sync(&self) -> bool {
+        let unsynced = self.in_file.saturating_sub(self.synced_position);
+        self.has_flushed() || unsynced > (ROUND_BYTES_MAX / 2) as u64
+    }
+
+    /// Lets readers see what is done; of a broken round only what was synced before.
+    pub(crate) fn publish(&self, broken: bool) {
+        let (end, in_file) = match broken {
+            true => (self.synced_position, self.synced_position),
+            false => (self.position, self.in_file),
+        };
+        self.segment.publish(end);
+        self.segment.land(in_file);
     }
 
     /// Readies the partition for a clean stop: no zeros at the end, everything durable.
-    pub(crate) fn finish(&mut self, disk: &dyn Disk) -> Result<Mark, Failure> {
-        if self.padded || self.unsynced {
-            self.open(disk)?;
-            self.sync()?;
+    pub(crate) fn finish(&mut self, tools: &mut Tools<'_>) -> Result<Option<Mark>, Failure> {
+        self.settle(tools)?;
+        if self.padded {
+            self.open(tools.disk)?;
             self.trim()?;
         }
         self.file = None;
-        self.write_snapshot(disk);
-        self.mark(disk, true).map_err(|error| Failure::of_write(&error))
+        self.write_snapshot(tools.disk);
+        self.mark(tools.disk, true).map_err(|error| Failure::of_write(&error))
     }
 }
 

@@ -260,7 +260,7 @@ fn read_segment(
 ) -> Result<Option<(Bytes, i64)>, ReadError> {
     let io = |error| ReadError::io(segment.path(Kind::Log))(error);
     let file = segment.file(core.files(), Kind::Log).map_err(io)?;
-    let end = segment.published();
+    let end = segment.readable();
     let mut position = segment.position_before(core.files(), offset).map_err(io)?;
     // Enough for what was asked and for what lies between the index entry and the offset.
     let slack = usize::try_from(INDEX_INTERVAL_BYTES).unwrap_or(0) + HEADER_BYTES;

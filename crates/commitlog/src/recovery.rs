@@ -40,6 +40,8 @@ pub(crate) struct Recovery<'a> {
     pub(crate) folder: &'a Path,
     pub(crate) limits: SegmentLimits,
     pub(crate) mark: Option<&'a Mark>,
+    /// How far the write-ahead file went, all of which must be there.
+    pub(crate) redone: Option<Redone>,
     pub(crate) log_start: Option<i64>,
     /// Before this the log was compacted. Ours leaves no gap between segments, Kafka's may.
     pub(crate) cleaned_to: i64,
@@ -48,6 +50,13 @@ pub(crate) struct Recovery<'a> {
     /// The log's wall clock, and how long an idle producer is remembered, milliseconds.
     pub(crate) now_ms: i64,
     pub(crate) producer_expiration_ms: i64,
+}
+
+/// The end of what the write-ahead file held of a partition.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Redone {
+    pub(crate) segment: i64,
+    pub(crate) end: u64,
 }
 
 /// A segment file that was looked at.
@@ -147,6 +156,12 @@ impl Recovery<'_> {
         {
             return Err(self.lost(mark, "the file is missing, though it was synced"));
         }
+        if let (Some(redone), Some(last)) = (self.redone, bases.last())
+            && redone.segment > *last
+        {
+            let mark = Mark { segment: redone.segment, ..Mark::default() };
+            return Err(self.lost(&mark, "the file is missing, though it was written to"));
+        }
         let first = bases.partition_point(|base| *base < marked);
         let (before, after) = bases.split_at(first);
         let mut scanned = Vec::new();
@@ -186,6 +201,13 @@ impl Recovery<'_> {
         if let Some(mark) = mark.filter(|mark| mark.position > found.end) {
             // The index had to be built anew, and a batch before the mark is wrong.
             let what = found.bad.unwrap_or_else(|| format!("zeros before byte {}", mark.position));
+            return Err(Stop::Corrupt(Corruption { file: path, position: found.end, what }));
+        }
+        let redone = self.redone.filter(|redone| redone.segment == base);
+        if let Some(redone) = redone.filter(|redone| redone.end > found.end) {
+            let bad = found.bad.as_deref().unwrap_or("batches are missing");
+            let what =
+                format!("{bad}, but {} bytes were synced in the write-ahead file", redone.end);
             return Err(Stop::Corrupt(Corruption { file: path, position: found.end, what }));
         }
         Ok(Scanned { base, scan: found, index })

@@ -1,7 +1,8 @@
 //! One segment as readers see it: a log file and the two ways to find a place in it.
 //!
-//! `published` is how many bytes may be read; it grows when the writer has synced. The file may be longer (zeros,
-//! or bytes of a round under way), and its length means nothing. While the segment is being written its
+//! `published` is how many bytes may be read; it grows when the writer has synced. Bytes that are in the write-ahead file
+//! only are published and have not `landed`: readers find them in the tail. The file may be longer (zeros, or
+//! bytes of a round under way), and its length means nothing. While the segment is being written its
 //! index is in memory, afterwards in its files.
 
 use std::io;
@@ -35,6 +36,7 @@ pub(crate) struct Segment {
     /// Another segment has taken its place: its files may no longer be opened by their names.
     is_replaced: AtomicBool,
     published: AtomicU64,
+    landed: AtomicU64,
     greatest_timestamp: AtomicI64,
     /// What a closed segment's transaction index has.
     aborted: OnceLock<Summary>,
@@ -63,6 +65,7 @@ impl Segment {
             is_passing: AtomicBool::new(false),
             is_replaced: AtomicBool::new(false),
             published: AtomicU64::new(published),
+            landed: AtomicU64::new(published),
             greatest_timestamp: AtomicI64::new(UNKNOWN),
             aborted: OnceLock::new(),
             index: RwLock::new(index),
@@ -103,6 +106,16 @@ impl Segment {
     /// Lets readers see so many bytes; what they have seen stays.
     pub(crate) fn publish(&self, bytes: u64) {
         self.published.fetch_max(bytes, Ordering::AcqRel);
+    }
+
+    /// So many bytes are in the file.
+    pub(crate) fn land(&self, bytes: u64) {
+        self.landed.fetch_max(bytes, Ordering::AcqRel);
+    }
+
+    /// Bytes that may be read from the file.
+    pub(crate) fn readable(&self) -> u64 {
+        self.published().min(self.landed.load(Ordering::Acquire))
     }
 
     /// The segment takes no more batches: its indexes are on the disk.
@@ -181,7 +194,7 @@ impl Segment {
         let (file, count) = self.index_file(files, Kind::OffsetIndex, OFFSET_ENTRY_BYTES)?;
         let position = find_position(count, relative, |at| entry_of(&*file, at))?;
         // An index that points outside its log is no help; the start always is.
-        Ok(if position < self.published() { position } else { 0 })
+        Ok(if position < self.readable() { position } else { 0 })
     }
 
     /// An offset from which scanning forward meets the first batch with a timestamp of at least this.

@@ -1,9 +1,10 @@
 //! One partition, shared between its readers and the writer.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use crate::backlog::SETTLED;
 use crate::checkpoint::Mark;
 use crate::clean_state::CleanState;
 use crate::config::{TopicId, TopicInfo};
@@ -71,6 +72,8 @@ pub(crate) struct PartitionState {
     condition: RwLock<Condition>,
     /// Held by the writer for a round, and by those who recover or delete.
     writer: Mutex<Option<PartitionWriter>>,
+    /// The oldest entry of the write-ahead file that the partition needs.
+    wal_from: AtomicU64,
     /// How far the partition was last known to be synced, as in the durable file.
     pub(crate) mark: Mutex<Option<Mark>>,
     pub(crate) clean: CleanState,
@@ -113,6 +116,7 @@ impl PartitionState {
             condition: RwLock::new(opened.condition),
             writer: Mutex::new(opened.writer),
             clean: CleanState::new(mark.as_ref(), first_dirty),
+            wal_from: AtomicU64::new(SETTLED),
             mark: Mutex::new(mark),
         }
     }
@@ -185,6 +189,22 @@ impl PartitionState {
     /// Whether nothing will ever be appended again under this handle.
     pub(crate) fn has_ended(&self) -> bool {
         matches!(self.condition(), Condition::Deleted | Condition::Closed)
+    }
+
+    /// The oldest entry of the write-ahead file that the partition needs; [`SETTLED`] if none.
+    pub(crate) fn wal_from(&self) -> u64 {
+        self.wal_from.load(Ordering::Acquire)
+    }
+
+    /// Notes what its writer says of that; returns whether it needed none before and does now.
+    pub(crate) fn note_wal(&self, writer: Option<&PartitionWriter>) -> bool {
+        let from = writer.map_or(SETTLED, PartitionWriter::wal_from);
+        self.wal_from.swap(from, Ordering::AcqRel) == SETTLED && from != SETTLED
+    }
+
+    /// Whether pending bytes wait for room on the disk.
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.wal_from() != SETTLED && self.writer().as_ref().is_some_and(PartitionWriter::is_stuck)
     }
 
     pub(crate) fn writer(&self) -> MutexGuard<'_, Option<PartitionWriter>> {

@@ -29,6 +29,7 @@ pub(crate) fn config() -> LogConfig {
         mark_every_ms: 100,
         queue_bytes: 256 << 10,
         queue_appends: 64,
+        wal_bytes: 128 << 10,
         ..LogConfig::new("/log")
     }
 }
@@ -130,6 +131,7 @@ mod cleaning_model;
 mod corruption;
 mod files;
 mod idempotence;
+mod model_many;
 mod model_producer;
 mod reads;
 mod rules;

@@ -130,10 +130,9 @@ impl Log {
     /// refused. A partition may have several parts; they keep their order. All are synced before the answer,
     /// as their topics' durability says.
     ///
-    /// All parts are queued at once and one round writes them. What the parts would be refused for as things stand is
-    /// found out before anything is written. **Not yet atomic:** a crash, a disk that becomes full, or an append just
-    /// before in the same round that changes what a producer may write can still leave some parts without the
-    /// others.
+    /// All or nothing: one round takes all parts, what any of them would be refused for is found out before anything is
+    /// written, and one entry of the write-ahead file holds them all, so that after a crash at any point all parts are
+    /// there or none. After [`AppendError::Fenced`] and [`AppendError::Closed`] it is not known which.
     ///
     /// # Errors
     /// [`AppendError::AppendTooLarge`] when all parts together have more than [`APPEND_BYTES_MAX`] bytes;

@@ -3,48 +3,51 @@
 //! # The story of a round
 //!
 //! 1. **Gather**: take all that is queued, for all partitions, and sort it by partition.
-//! 2. **Place**: write each partition's batches (`place.rs`). Appends that wait only for the write are answered.
-//! 3. **Sync** each touched file once.
-//! 4. **Publish**: hand the batches to the tail cache, raise the high watermark, answer, wake the waiters.
+//! 2. **Choose**: a partition with much goes straight to its segment. Several with little each, and appends that must
+//!    be done all or not at all, go to the shared write-ahead file (`shared.rs`).
+//! 3. **Place**: write each partition's batches (`place.rs`), and one entry for those that share it. Appends that
+//!    wait only for the write are answered.
+//! 4. **Sync** each touched file once, the shared one first.
+//! 5. **Publish**: hand the batches to the tail cache, raise the high watermark, answer, wake the waiters.
 //!
 //! Whatever is queued while a round is on its way to the disk is the next round, so rounds grow by
 //! themselves until the disk is busy all the time.
 //!
-//! Step 2 is where a shared write-ahead file belongs: a round that touches many partitions with little could be
-//! placed with one write and one sync there and be written back to the segments in large pieces later.
-//! [`Writer::place`] decides per group; the steps after it do not care where the bytes are, as long as
-//! the group says how many of its appends were written.
+//! A topic that promises only the write is published after step 3 and synced once a mark period.
 //!
 //! The writer is a plain value. A thread steps it through [`WriterDriver`]; a simulator steps it from a seed; the
 //! closing of a log steps it to the end.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tidemill_world::{AlignedBuffer, Driver, Lock, Moment, Step};
 
+use crate::backlog::Place;
 use crate::config::{Acks, Durability};
 use crate::core::Core;
 use crate::error::{AppendError, CloseError};
 use crate::limits::{ROUND_BYTES_MAX, WRITE_BUFFER_BYTES, WRITE_HANDLES_MAX};
 use crate::place::{Failure, PartitionWriter, Pending, Placed, Tools};
-use crate::producers::{Decision, SequenceError};
+use crate::producers::SequenceError;
 use crate::queue::Submit;
-use crate::state::{Condition, PartitionState};
-use crate::tail::TailBudget;
+use crate::state::PartitionState;
+use crate::wal::Draft;
 
 mod housekeeping;
+mod sets;
+mod shared;
 
 pub(crate) struct Writer {
     core: Arc<Core>,
     buffer: AlignedBuffer,
-    tails: TailBudget,
     /// The appends of the round, sorted by partition; the memory is reused.
     taken: Vec<Submit>,
     /// Those that a round had no room for.
     late: Vec<Submit>,
     pendings: Vec<Pending>,
+    /// The entry of the round in the write-ahead file.
+    draft: Draft,
     round: u64,
     /// Partitions whose file is open.
     open: Vec<Arc<PartitionState>>,
@@ -61,7 +64,22 @@ pub(crate) struct Writer {
 struct Group {
     partition: Arc<PartitionState>,
     start: usize,
+    /// How many, and their bytes.
+    count: usize,
+    bytes: usize,
+    /// Whether any is part of a set.
+    has_set: bool,
+    way: Way,
     placed: Placed,
+}
+
+/// Where the batches of a group go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Straight to the segment.
+    Direct,
+    /// Into the entry of the round; where they belong is known once they are staged.
+    Shared(Option<Place>),
 }
 
 impl Group {
@@ -69,20 +87,30 @@ impl Group {
     fn written_end(&self) -> usize {
         self.start + self.placed.written
     }
+
+    fn is_shared(&self) -> bool {
+        matches!(self.way, Way::Shared(_))
+    }
+
+    /// Whether an append is answered once it is written.
+    fn is_written_only(&self) -> bool {
+        // A set is answered as one, when all of it is synced.
+        let durability = self.partition.topic.info().config.durability;
+        durability == Durability::Written && !self.has_set
+    }
 }
 
 impl Writer {
     pub(crate) fn new(core: Arc<Core>, lock: Box<dyn Lock>) -> Self {
-        let tails = TailBudget::new(core.config.tail_cache_bytes);
         let now = core.world.clock().now();
         let retention_due = now.after(Duration::from_millis(core.config.retention_check_ms));
         Self {
             core,
             buffer: AlignedBuffer::with_capacity(WRITE_BUFFER_BYTES),
-            tails,
             taken: Vec::new(),
             late: Vec::new(),
             pendings: Vec::new(),
+            draft: Draft::default(),
             round: 0,
             open: Vec::new(),
             dirty: Vec::new(),
@@ -127,17 +155,18 @@ impl Writer {
         } else {
             std::mem::swap(&mut self.taken, &mut self.late);
         }
+        self.limit_sets();
         self.taken.sort_by_key(|submit| submit.partition.number);
     }
 
     fn run_round(&mut self) {
         self.round += 1;
-        self.refuse_sets();
-        let mut groups = self.groups();
-        for group in &mut groups {
+        let mut groups = self.choose();
+        for group in groups.iter_mut().filter(|group| !group.is_shared()) {
             self.place(group);
         }
-        for group in &mut groups {
+        self.share(&mut groups);
+        for group in groups.iter_mut().filter(|group| !group.is_shared()) {
             self.sync(group);
             self.publish(group);
         }
@@ -146,58 +175,21 @@ impl Writer {
         self.limit_open_files();
     }
 
-    /// Refuses every part of the sets of which one part would be refused. Without them others may be refused too, so
-    /// this is repeated until none is.
-    fn refuse_sets(&mut self) {
-        if !self.taken.iter().any(|submit| submit.set.is_some()) {
-            return;
-        }
-        loop {
-            let refused = self.refused_sets();
-            if refused.is_empty() {
-                return;
-            }
-            self.taken.retain_mut(|submit| {
-                let Some(error) = submit.set.and_then(|set| refused.get(&set)) else { return true };
-                submit.answer(Err(error.clone()));
-                false
-            });
-        }
-    }
-
-    /// The sets with a part that would be refused if the round went as it is, with the reason.
-    fn refused_sets(&self) -> BTreeMap<u64, AppendError> {
-        let mut refused = BTreeMap::new();
-        for same in self.taken.chunk_by(|a, b| a.partition.number == b.partition.number) {
-            let now_ms = self.core.world.clock().wall_ms();
-            let mut guard = same.first().map(|submit| submit.partition.writer());
-            let mut writer = guard.as_mut().and_then(|guard| guard.as_mut());
-            if let Some(writer) = &mut writer {
-                writer.producers.commit();
-            }
-            let mut next_offset = writer.as_ref().map_or(0, |writer| writer.next_offset);
-            for submit in same {
-                let writer = writer.as_deref_mut();
-                let decided = preview(submit, writer, &mut next_offset, now_ms);
-                if let (Some(set), Err(error)) = (submit.set, decided) {
-                    refused.entry(set).or_insert(error);
-                }
-            }
-            if let Some(writer) = writer {
-                writer.producers.rewind(writer.next_offset);
-            }
-        }
-        refused
-    }
-
     /// The partitions of the round with their ranges.
     fn groups(&self) -> Vec<Group> {
         let mut groups = Vec::new();
         let mut start = 0;
         for same in self.taken.chunk_by(|a, b| a.partition.number == b.partition.number) {
             if let Some(first) = same.first() {
-                let partition = Arc::clone(&first.partition);
-                groups.push(Group { partition, start, placed: Placed::default() });
+                groups.push(Group {
+                    partition: Arc::clone(&first.partition),
+                    start,
+                    count: same.len(),
+                    bytes: same.iter().map(|submit| submit.bytes.len()).sum(),
+                    has_set: same.iter().any(|submit| submit.set.is_some()),
+                    way: Way::Direct,
+                    placed: Placed::default(),
+                });
             }
             start += same.len();
         }
@@ -206,40 +198,55 @@ impl Writer {
 
     /// Writes the batches of one partition, as many as a round may have.
     fn place(&mut self, group: &mut Group) {
-        self.fill_pendings(group);
-        let partition = Arc::clone(&group.partition);
-        let mut guard = partition.writer();
-        let Some(writer) = guard.as_mut().filter(|_| partition.check_append().is_ok()) else {
-            drop(guard);
-            self.refuse_all(group);
-            return;
-        };
-        let disk = self.core.world.disk();
+        self.fill_pendings(group, ROUND_BYTES_MAX);
+        let core = Arc::clone(&self.core);
+        let mut jobs = std::mem::take(&mut self.pendings);
+        let placed = self.with_writer(group, |writer, tools| {
+            writer.limits = core.segment_limits(&group.partition.topic.info().config);
+            writer.place(tools, &mut jobs)
+        });
+        self.pendings = jobs;
+        match placed {
+            Some(placed) => {
+                group.placed = placed;
+                self.take_back(group);
+                self.answer_written(group);
+            }
+            None => self.refuse_all(group),
+        }
+    }
+
+    /// Lends a partition that takes appends, with no job away, for writing; `None` if it takes none.
+    fn with_writer<T>(
+        &mut self,
+        group: &Group,
+        work: impl FnOnce(&mut PartitionWriter, &mut Tools<'_>) -> T,
+    ) -> Option<T> {
+        let partition = &group.partition;
+        let mut guard = self.core.writer_alone(partition);
+        let writer = guard.as_mut().filter(|_| partition.check_append().is_ok())?;
+        let (disk, clock) = (self.core.world.disk(), self.core.world.clock());
         let was_open = writer.is_open();
-        writer.limits = self.core.segment_limits(&partition.topic.info().config);
-        let now_ms = self.core.world.clock().wall_ms();
-        let mut tools = Tools { disk, buffer: &mut self.buffer, now_ms };
-        group.placed = writer.place(&mut tools, &mut self.pendings);
+        let now_ms = clock.wall_ms();
+        let worked = work(writer, &mut Tools { disk, buffer: &mut self.buffer, now_ms });
         writer.used_round = self.round;
         if !was_open && writer.is_open() {
-            self.open.push(Arc::clone(&partition));
+            self.open.push(Arc::clone(partition));
         }
         if !writer.is_dirty {
             writer.is_dirty = true;
-            self.dirty.push(Arc::clone(&partition));
+            self.dirty.push(Arc::clone(partition));
         }
-        drop(guard);
-        self.take_back(group);
-        self.answer_written(group);
+        Some(worked)
     }
 
-    fn fill_pendings(&mut self, group: &Group) {
+    /// Takes the batches of a group, as many as there may be, at least one.
+    fn fill_pendings(&mut self, group: &Group, bytes_max: usize) {
         self.pendings.clear();
         let mut bytes = 0;
-        for submit in self.taken.iter_mut().skip(group.start) {
+        for submit in self.taken.iter_mut().skip(group.start).take(group.count) {
             bytes += submit.bytes.len();
-            let other = submit.partition.number != group.partition.number;
-            if other || (bytes > ROUND_BYTES_MAX && !self.pendings.is_empty()) {
+            if bytes > bytes_max && !self.pendings.is_empty() {
                 break;
             }
             let bytes = std::mem::take(&mut submit.bytes);
@@ -268,27 +275,24 @@ impl Writer {
             }
         }
         let Some(failure) = &group.placed.failure else { return };
-        self.fence_if_broken(&group.partition, failure);
+        self.core.fence_if_broken(&group.partition, failure);
         let (partition, failure) = (Arc::clone(&group.partition), failure.clone());
         self.refuse(group.written_end(), &partition, &failure);
     }
 
-    fn fence_if_broken(&self, partition: &PartitionState, failure: &Failure) {
-        if let Failure::Broken(reason) = failure {
-            tracing::error!("partition {} is fenced: {reason}", partition.name);
-            partition.stop(Condition::Fenced(reason.as_str().into()));
+    fn error_of(&self, partition: &PartitionState, failure: &Failure) -> AppendError {
+        let partition = Arc::clone(&partition.name);
+        match failure {
+            Failure::Full => AppendError::DiskFull { partition },
+            Failure::Broken(reason) => {
+                AppendError::Fenced { partition, reason: reason.as_str().into() }
+            }
         }
     }
 
     /// Refuses the appends of one partition from index `from` on.
     fn refuse(&mut self, from: usize, partition: &PartitionState, failure: &Failure) {
-        let name = || Arc::clone(&partition.name);
-        let error = match failure {
-            Failure::Full => AppendError::DiskFull { partition: name() },
-            Failure::Broken(reason) => {
-                AppendError::Fenced { partition: name(), reason: reason.as_str().into() }
-            }
-        };
+        let error = self.error_of(partition, failure);
         for submit in self.taken.iter_mut().skip(from) {
             if submit.partition.number != partition.number {
                 break;
@@ -311,32 +315,34 @@ impl Writer {
 
     /// After the write: a topic that promises no more is published, callers that want no more are answered.
     fn answer_written(&mut self, group: &Group) {
-        let durability = group.partition.topic.info().config.durability;
-        if durability == Durability::Written {
+        if group.is_written_only() {
             self.publish(group);
             return;
         }
         let end = group.written_end();
         for submit in self.taken.get_mut(group.start..end).unwrap_or_default() {
-            if submit.acks == Acks::Written {
+            if submit.acks == Acks::Written && submit.set.is_none() {
                 let appended = submit.appended();
                 submit.answer(Ok(appended));
             }
         }
     }
 
-    /// Makes what was written durable. A failed sync leaves only what was settled before.
+    /// Makes what was written durable, where that was promised. A failed sync leaves only what was settled before.
     fn sync(&mut self, group: &mut Group) {
         if group.placed.written == 0 {
             return;
         }
-        let result = match group.partition.writer().as_mut() {
-            Some(writer) => writer.sync(),
-            None => Ok(()),
+        let mut guard = group.partition.writer();
+        let result = match guard.as_mut() {
+            Some(writer) if !group.is_written_only() || writer.must_sync() => writer.sync(),
+            _ => Ok(()),
         };
+        let landed = guard.as_ref().map_or(0, PartitionWriter::landed_offset);
+        self.core.note_landed(&group.partition, guard, landed);
         if let Err(failure) = result {
             group.placed.written = group.placed.settled;
-            self.fence_if_broken(&group.partition, &failure);
+            self.core.fence_if_broken(&group.partition, &failure);
             self.refuse(group.written_end(), &Arc::clone(&group.partition), &failure);
             group.placed.failure = Some(failure);
         }
@@ -349,15 +355,21 @@ impl Writer {
         let written = self.taken.get_mut(group.start..group.written_end()).unwrap_or_default();
         let before = partition.high_watermark();
         let mut high_watermark = before;
+        let mut tails = self.core.tails.lock().unwrap_or_else(PoisonError::into_inner);
         for submit in written.iter_mut() {
             let next_offset = submit.base_offset + submit.records;
             // Without bytes it is a duplicate, or was refused.
             if next_offset > before && !submit.bytes.is_empty() {
                 let bytes = std::mem::take(&mut submit.bytes);
-                self.tails.push(&partition.tail, submit.base_offset, next_offset, bytes);
+                if group.is_shared() {
+                    tails.pin(&partition.tail, submit.base_offset, next_offset, bytes);
+                } else {
+                    tails.push(&partition.tail, submit.base_offset, next_offset, bytes);
+                }
                 high_watermark = next_offset;
             }
         }
+        drop(tails);
         if high_watermark > before {
             let stable = partition
                 .writer()
@@ -376,10 +388,11 @@ impl Writer {
         let Some(writer) = guard.as_mut() else { return };
         for (segment, bytes) in writer.closed.drain(..) {
             segment.publish(bytes);
+            segment.land(bytes);
         }
         // What a broken round wrote after its last sync is nothing.
         let broken = matches!(group.placed.failure, Some(Failure::Broken(_)));
-        writer.segment.publish(if broken { writer.synced_position } else { writer.position });
+        writer.publish(broken);
         if !writer.begun.is_empty() {
             let mut segments =
                 group.partition.segments.write().unwrap_or_else(PoisonError::into_inner);
@@ -398,33 +411,12 @@ impl Writer {
         self.open.sort_by_cached_key(|partition| std::cmp::Reverse(used(partition)));
         // Half of them at once, so that a round over many partitions does not sort for each.
         for partition in self.open.drain(WRITE_HANDLES_MAX / 2..) {
-            if let Some(writer) = partition.writer().as_mut() {
-                writer.close_file();
+            let closed = partition.writer().as_mut().map_or(Ok(()), PartitionWriter::close_file);
+            if let Err(failure) = closed {
+                self.core.fence_if_broken(&partition, &failure);
             }
         }
     }
-}
-
-/// What would be decided on an append of which the first record gets `next_offset`.
-fn preview(
-    submit: &Submit,
-    writer: Option<&mut PartitionWriter>,
-    next_offset: &mut i64,
-    now_ms: i64,
-) -> Result<(), AppendError> {
-    submit.partition.check_append()?;
-    let producers = &mut writer.ok_or(AppendError::Closed)?.producers;
-    let decision = match &submit.marker {
-        Some(marker) => producers.end(marker, *next_offset, now_ms).map(|_| Decision::Append),
-        None => producers.decide(&submit.bytes, *next_offset, now_ms),
-    };
-    let new = match decision.map_err(|error| refused_order(&submit.partition, error))? {
-        Decision::Append => submit.records,
-        Decision::AppendRest { records, .. } => submit.records - records,
-        Decision::Duplicate { .. } => 0,
-    };
-    *next_offset += new;
-    Ok(())
 }
 
 fn refused_order(partition: &PartitionState, error: SequenceError) -> AppendError {

@@ -302,8 +302,10 @@ fn readers_get_the_last_of_each_key_while_the_log_is_cleaned() {
                 scope.spawn(|| {
                     let mut passes = 0;
                     while !done.load(Ordering::Relaxed) {
+                        // Looked at first: this thread may stand still after it has read.
+                        let has_all = partition.high_watermark() >= 40;
                         let keys = fold(&partition).0.len();
-                        assert!(keys == 20 || partition.high_watermark() < 40, "{keys} keys");
+                        assert!(keys == 20 || !has_all, "{keys} keys");
                         passes += 1;
                     }
                     passes

@@ -316,7 +316,7 @@ impl Run {
 }
 
 /// All batches from the log's start to the high watermark: base offset, id, number of records.
-fn read_all(partition: &Partition, bytes_max: usize) -> Vec<(i64, u64, u32)> {
+pub(super) fn read_all(partition: &Partition, bytes_max: usize) -> Vec<(i64, u64, u32)> {
     let mut found = Vec::new();
     let mut offset = partition.log_start_offset();
     while offset < partition.high_watermark() {
@@ -405,17 +405,15 @@ impl Sent {
     }
 }
 
-/// 300 runs, or what `PROPTEST_CASES` says for a longer search.
-fn search() -> ProptestConfig {
-    let mut search = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
-    if std::env::var_os("PROPTEST_CASES").is_none() {
-        search.cases = 300;
-    }
-    search
+/// So many runs, or what `MODEL_SEEDS` says for a longer search.
+pub(super) fn search(cases: u32) -> ProptestConfig {
+    let wanted = std::env::var("MODEL_SEEDS").ok().and_then(|seeds| seeds.parse().ok());
+    let cases = wanted.unwrap_or(cases);
+    ProptestConfig { failure_persistence: None, cases, ..ProptestConfig::default() }
 }
 
 proptest! {
-    #![proptest_config(search())]
+    #![proptest_config(search(300))]
 
     #[test]
     fn the_log_keeps_its_promises(seed: u64, actions in prop::collection::vec(action(), 1..120)) {

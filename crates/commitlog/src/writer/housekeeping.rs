@@ -10,6 +10,7 @@ use crate::checkpoint;
 use crate::config::TopicConfig;
 use crate::error::CloseError;
 use crate::names::{CLEAN_STOP, KAFKA_LOG_STARTS, KAFKA_RECOVERY_POINTS, SYNCED_MARKS};
+use crate::place::Tools;
 use crate::recovery::remove_segment;
 use crate::segment::Segment;
 use crate::starts::write_starts;
@@ -22,7 +23,7 @@ impl Writer {
     /// Does what is due.
     pub(super) fn keep_house(&mut self) {
         let now = self.core.world.clock().now();
-        if !self.dirty.is_empty() {
+        if !self.dirty.is_empty() || self.core.wal.ring().is_unsynced() {
             let due = now.after(Duration::from_millis(self.core.config.mark_every_ms));
             self.mark_due.get_or_insert(due);
         }
@@ -38,29 +39,53 @@ impl Writer {
         }
     }
 
-    /// Writes the marks of all partitions, those that were written to brought up to now.
+    /// Writes the marks of the partitions that were written to, as far as they are synced, and sees to it that they
+    /// are further next time.
     fn mark(&mut self) {
-        let disk = self.core.world.disk();
-        for partition in self.dirty.drain(..) {
-            let mut guard = partition.writer();
-            let Some(writer) = guard.as_mut() else { continue };
-            writer.is_dirty = false;
-            if partition.check_append().is_err() {
-                continue;
-            }
-            match writer.mark(disk, false) {
-                Ok(mark) => {
-                    *partition.mark.lock().unwrap_or_else(PoisonError::into_inner) = Some(mark);
-                }
-                Err(error) => {
-                    // The old mark still holds; only more would be scanned.
-                    tracing::warn!("index of {} cannot be written: {error}", partition.name);
-                }
-            }
-        }
+        self.sync_shared();
+        let sequence = self.core.wal.ring().next_sequence();
+        self.core.write_back.ask(sequence);
+        let mut dirty = std::mem::take(&mut self.dirty);
+        dirty.retain(|partition| self.mark_partition(partition));
+        self.dirty = dirty;
         if let Err(error) = self.write_marks() {
             tracing::warn!("synced marks cannot be written: {error}");
         }
+    }
+
+    /// Makes durable what was promised as written only.
+    fn sync_shared(&self) {
+        let mut ring = self.core.wal.ring();
+        if ring.is_unsynced()
+            && let Err(error) = ring.sync()
+        {
+            // It is in memory all the same, and on its way to the segments.
+            tracing::error!("sync of the write-ahead file failed: {error}");
+        }
+    }
+
+    /// Brings a partition's mark up to now, or to where it is synced; whether that is not its end.
+    fn mark_partition(&self, partition: &PartitionState) -> bool {
+        let mut guard = partition.writer();
+        let Some(writer) = guard.as_mut() else { return false };
+        writer.is_dirty = false;
+        if partition.check_append().is_err() {
+            return false;
+        }
+        if let Err(failure) = writer.sync() {
+            self.core.fence_if_broken(partition, &failure);
+            return false;
+        }
+        let mut mark = partition.mark.lock().unwrap_or_else(PoisonError::into_inner);
+        match writer.mark(self.core.world.disk(), false) {
+            Ok(further) => *mark = further.or(mark.take()),
+            // The old mark still holds; only more would be scanned.
+            Err(error) => {
+                tracing::warn!("index of {} cannot be written: {error}", partition.name);
+            }
+        }
+        writer.is_dirty = writer.is_behind(mark.as_ref());
+        writer.is_dirty
     }
 
     fn write_marks(&self) -> io::Result<()> {
@@ -96,6 +121,8 @@ impl Writer {
 
     /// Removes segments that are too old or too many.
     fn retain(&mut self) {
+        // A snapshot of producers must not be ahead of what is durable.
+        self.sync_shared();
         for partition in self.core.partitions() {
             if partition.check_append().is_err() {
                 continue;
@@ -169,13 +196,15 @@ impl Writer {
     }
 
     fn roll_expired(&mut self, partition: &Arc<PartitionState>) {
-        let mut guard = partition.writer();
+        self.sync_shared();
+        let (disk, now_ms) = (self.core.world.disk(), self.core.world.clock().wall_ms());
+        let mut guard = self.core.writer_alone(partition);
         let Some(writer) = guard.as_mut() else { return };
         let was_open = writer.is_open();
-        let now_ms = self.core.world.clock().wall_ms();
-        let result = writer.roll_now(self.core.world.disk(), now_ms);
+        let result = writer.roll_now(&mut Tools { disk, buffer: &mut self.buffer, now_ms });
         for (segment, bytes) in writer.closed.drain(..) {
             segment.publish(bytes);
+            segment.land(bytes);
         }
         let mut begun = std::mem::take(&mut writer.begun);
         partition.segments.write().unwrap_or_else(PoisonError::into_inner).append(&mut begun);
@@ -186,9 +215,10 @@ impl Writer {
             writer.is_dirty = true;
             self.dirty.push(Arc::clone(partition));
         }
-        drop(guard);
+        let landed = writer.landed_offset();
+        self.core.note_landed(partition, guard, landed);
         if let Err(failure) = result {
-            self.fence_if_broken(partition, &failure);
+            self.core.fence_if_broken(partition, &failure);
         }
     }
 
@@ -220,6 +250,8 @@ impl Writer {
 
     /// The clean stop: files cut to their content, indexes and marks written, the mark left.
     pub(super) fn finish(&mut self) {
+        self.sync_shared();
+        self.core.write_back.close();
         let mut failed = None;
         for partition in self.core.partitions() {
             if let Err(why) = self.finish_partition(&partition) {
@@ -232,7 +264,7 @@ impl Writer {
             tracing::warn!("checkpoints for Kafka cannot be written: {error}");
         }
         let marked = self.write_marks().map_err(|error| error.to_string());
-        failed = failed.or(marked.err());
+        failed = failed.or(marked.err()).or(self.reset_shared().err());
         let result = match failed {
             Some(why) => Err(CloseError::Unclean { why }),
             None => self
@@ -248,14 +280,28 @@ impl Writer {
         self.lock = None;
     }
 
-    fn finish_partition(&self, partition: &PartitionState) -> Result<(), String> {
+    /// After a clean stop the write-ahead file holds nothing.
+    fn reset_shared(&self) -> Result<(), String> {
+        match self.core.wal.ring().reset() {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                Err("the write-ahead file still holds what could not be written back".into())
+            }
+            Err(error) => Err(format!("the write-ahead file cannot be reset: {error}")),
+        }
+    }
+
+    fn finish_partition(&mut self, partition: &PartitionState) -> Result<(), String> {
         partition.check_append().map_err(|error| error.to_string())?;
-        let mut guard = partition.writer();
+        let (disk, now_ms) = (self.core.world.disk(), self.core.world.clock().wall_ms());
+        let mut guard = self.core.writer_alone(partition);
         let Some(writer) = guard.as_mut() else { return Ok(()) };
         let mark = writer
-            .finish(self.core.world.disk())
+            .finish(&mut Tools { disk, buffer: &mut self.buffer, now_ms })
             .map_err(|failure| format!("{}: {failure:?}", partition.name))?;
-        *partition.mark.lock().unwrap_or_else(PoisonError::into_inner) = Some(mark);
+        *partition.mark.lock().unwrap_or_else(PoisonError::into_inner) = mark;
+        let landed = writer.landed_offset();
+        self.core.note_landed(partition, guard, landed);
         Ok(())
     }
 
@@ -263,6 +309,7 @@ impl Writer {
     pub(super) fn abandon(&mut self) {
         tracing::error!("the writer of the log panicked; the log is closed");
         self.core.queue.close();
+        self.core.write_back.abandon();
         self.taken.clear();
         self.late.clear();
         self.core.queue.take(&mut self.taken);
