@@ -10,6 +10,7 @@ use crate::batch::Batch;
 use crate::component::{Bolt, DynBolt};
 use crate::context::TaskContext;
 use crate::emit::{BoltOutput, Emitter};
+use crate::epochs::{CommitPart, EpochStep, Parts};
 use crate::error::{ComponentError, FailReason};
 use crate::policy::Done;
 use crate::run::{Run, Scope};
@@ -34,6 +35,9 @@ pub(crate) trait BoltCore: Send + 'static {
         io: Io<'_, Self::Outs>,
     ) -> Result<Done, ComponentError>;
     fn call(&mut self, hook: Hook, io: Io<'_, Self::Outs>) -> Result<(), ComponentError>;
+    fn commit_part(&mut self, epoch: u64) -> Result<Option<CommitPart>, ComponentError>;
+    fn committed(&mut self, epoch: u64);
+    fn taken_back(&mut self) -> Result<(), ComponentError>;
     fn close(&mut self);
 }
 
@@ -79,6 +83,18 @@ impl<B: Bolt> BoltCore for TypedBolt<B> {
         }
     }
 
+    fn commit_part(&mut self, epoch: u64) -> Result<Option<CommitPart>, ComponentError> {
+        self.0.commit_part(epoch)
+    }
+
+    fn committed(&mut self, epoch: u64) {
+        self.0.committed(epoch);
+    }
+
+    fn taken_back(&mut self) -> Result<(), ComponentError> {
+        self.0.taken_back()
+    }
+
     fn close(&mut self) {
         self.0.close();
     }
@@ -110,6 +126,18 @@ impl BoltCore for AnyBolt {
             Hook::Poll => self.0.poll(out),
             Hook::Tick => self.0.tick(out),
         }
+    }
+
+    fn commit_part(&mut self, epoch: u64) -> Result<Option<CommitPart>, ComponentError> {
+        self.0.commit_part(epoch)
+    }
+
+    fn committed(&mut self, epoch: u64) {
+        self.0.committed(epoch);
+    }
+
+    fn taken_back(&mut self) -> Result<(), ComponentError> {
+        self.0.taken_back()
     }
 
     fn close(&mut self) {
@@ -235,6 +263,8 @@ impl<C: BoltCore> BoltNode<C> {
             run.fail_scope(reason.clone());
         }
         discard(self.core.take());
+        // What it had gathered for the commit is lost with it.
+        run.fail_epoch();
         self.task.fail_all(&reason, run);
         self.task.stats.restarts.add(1);
         self.supervisor.lost(&mut self.task, &format!("panicked: {panic}"), run);
@@ -251,6 +281,47 @@ impl<C: BoltCore> BoltNode<C> {
         match answer {
             Ok(Ok(())) => {}
             Ok(Err(error)) => self.task.report(&error, run.now),
+            Err(panic) => self.panicked(&panic, false, run),
+        }
+    }
+
+    // The end of an epoch.
+
+    fn collect(&mut self, run: &mut Run, parts: &mut Parts) {
+        let (Some(core), Some(epochs)) = (&mut self.core, &run.control.epochs) else {
+            return run.fail_epoch();
+        };
+        let epoch = epochs.number();
+        match guarded(|| core.commit_part(epoch)) {
+            Ok(Ok(part)) => {
+                parts.parts.extend(part);
+                parts.changes.extend(self.task.stores.changes(self.task.context.component()));
+            }
+            Ok(Err(error)) => {
+                self.task.report(&format!("no part of the commit: {error}"), run.now);
+                run.fail_epoch();
+            }
+            Err(panic) => self.panicked(&panic, false, run),
+        }
+    }
+
+    fn settle(&mut self, run: &mut Run) {
+        self.task.stores.settle();
+        let (Some(core), Some(epochs)) = (&mut self.core, &run.control.epochs) else { return };
+        let epoch = epochs.number();
+        if let Err(panic) = guarded(|| core.committed(epoch)) {
+            self.panicked(&panic, false, run);
+        }
+    }
+
+    fn undo(&mut self, run: &mut Run) {
+        self.task.stores.undo();
+        let Some(core) = &mut self.core else { return };
+        match guarded(|| core.taken_back()) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                self.panicked(&format!("an epoch could not be taken back: {error}"), false, run);
+            }
             Err(panic) => self.panicked(&panic, false, run),
         }
     }
@@ -342,6 +413,15 @@ impl<C: BoltCore> BoltTask for BoltNode<C> {
             next = [next, behind].into_iter().flatten().min();
         });
         next
+    }
+
+    fn epoch(&mut self, step: EpochStep, run: &mut Run, parts: &mut Parts) {
+        match step {
+            EpochStep::Collect => self.collect(run, parts),
+            EpochStep::Settle => self.settle(run),
+            EpochStep::Undo => self.undo(run),
+        }
+        self.outs.each_fused(&mut |task| task.epoch(step, run, parts));
     }
 
     fn close(&mut self, run: &mut Run) {

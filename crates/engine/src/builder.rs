@@ -13,8 +13,10 @@ use crate::bolt_node;
 use crate::check::{BuildError, check};
 use crate::component::{Bolt, DynBolt, DynSpout, Spout};
 use crate::context::{DEAD_LETTER_STREAM, DEFAULT_STREAM, GroupingInfo};
+use crate::epochs::{Commits, Committer};
 use crate::grouping::{CustomGrouping, GroupingMaker};
-use crate::spec::{ComponentSpec, Guarantee, InputDecl, Maker, StreamDecl, Topology};
+use crate::guarantee::Guarantee;
+use crate::spec::{ComponentSpec, InputDecl, Maker, StreamDecl, Topology};
 use crate::spout_node;
 use crate::target::Dynamic;
 use crate::tuple::Tuple;
@@ -110,6 +112,7 @@ pub struct TopologyBuilder {
     components: Vec<ComponentSpec>,
     config: BTreeMap<String, OwnedValue>,
     guarantee: Guarantee,
+    commits: Option<Commits>,
     message_timeout: Duration,
     pending_max: usize,
 }
@@ -122,6 +125,7 @@ impl TopologyBuilder {
             components: Vec::new(),
             config: BTreeMap::new(),
             guarantee: Guarantee::default(),
+            commits: None,
             message_timeout: MESSAGE_TIMEOUT,
             pending_max: PENDING_MAX,
         }
@@ -228,6 +232,14 @@ impl TopologyBuilder {
         self
     }
 
+    /// Commits what the topology does in epochs of about `interval`, each of them once: see
+    /// [`Guarantee::ExactlyOnce`]. Its spouts and sinks must be such that take part in commits.
+    pub fn exactly_once(&mut self, committer: impl Committer, interval: Duration) -> &mut Self {
+        self.guarantee = Guarantee::ExactlyOnce;
+        self.commits = Some(Commits { committer: Arc::new(committer), interval });
+        self
+    }
+
     /// How long bolts may hold all that is left of a root without anything moving before it is replayed;
     /// 30 seconds unless set. Tuples in queues do not time out.
     pub fn message_timeout(&mut self, timeout: Duration) -> &mut Self {
@@ -251,6 +263,7 @@ impl TopologyBuilder {
             name: self.name,
             components: self.components,
             guarantee: self.guarantee,
+            commits: self.commits,
             message_timeout: self.message_timeout,
             pending_max: self.pending_max,
         };

@@ -8,8 +8,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::context::GroupingInfo;
-use crate::spec::{ComponentSpec, Guarantee, InputDecl, StreamDecl, Topology};
+use crate::guarantee::Guarantee;
+use crate::spec::{ComponentSpec, InputDecl, StreamDecl, Topology};
 use crate::tuple::Kind;
+use crate::window::Holding;
 
 /// Tasks of one topology: their numbers travel as `u32`, and each pair of linked tasks has a ring.
 pub const TASKS_MAX: usize = 4096;
@@ -30,6 +32,14 @@ pub enum BuildError {
     ZeroParallelism { component: Box<str> },
     #[error("the topology has {tasks} tasks; the limit is {TASKS_MAX}, lower some parallelism")]
     TooManyTasks { tasks: usize },
+    #[error(
+        "exactly-once needs a committer; ask for it with .exactly_once(committer, interval) instead of .guarantee"
+    )]
+    NoCommitter,
+    #[error(
+        "the windows of {component} hold their tuples until they expire, which no epoch can wait for; use Holding::NotAtAll"
+    )]
+    WindowHoldsEpochs { component: Box<str> },
     #[error("the windows of {component} have a {setting} that {why}")]
     Windows { component: Box<str>, setting: &'static str, why: &'static str },
     #[error(
@@ -97,6 +107,9 @@ pub(crate) const PENDING_LIMIT: usize = 1 << 20;
 pub(crate) fn check(topology: &Topology) -> Result<(), BuildError> {
     check_ids(&topology.components)?;
     check_sizes(topology)?;
+    if topology.guarantee == Guarantee::ExactlyOnce && topology.commits.is_none() {
+        return Err(BuildError::NoCommitter);
+    }
     for component in &topology.components {
         check_streams(component)?;
         check_windows(component, topology)?;
@@ -131,6 +144,9 @@ fn check_windows(component: &ComponentSpec, topology: &Topology) -> Result<(), B
     let id = || component.id.as_str().into();
     if let Some((setting, why)) = windows.fault() {
         return Err(BuildError::Windows { component: id(), setting, why });
+    }
+    if topology.guarantee == Guarantee::ExactlyOnce && windows.holding == Holding::UntilExpired {
+        return Err(BuildError::WindowHoldsEpochs { component: id() });
     }
     let roots = topology.pending_max;
     let tracked = topology.guarantee == Guarantee::AtLeastOnce;

@@ -6,6 +6,7 @@
 
 use crate::context::TaskContext;
 use crate::emit::{BoltOutput, Emitter, SpoutEmitter, SpoutOutput};
+use crate::epochs::CommitPart;
 use crate::error::{ComponentError, FailReason};
 use crate::policy::{Done, MessageId, Next, Retries};
 use crate::tuple::{Ref, Tuple};
@@ -48,6 +49,23 @@ pub trait Spout: Send + 'static {
     fn activate(&mut self) {}
     /// The topology was deactivated: `next` is not called until `activate`.
     fn deactivate(&mut self) {}
+    /// The end of an epoch, in exactly-once topologies only: what this component adds to the commit. Nothing is under way
+    /// then.
+    ///
+    /// # Errors
+    /// The epoch is taken back.
+    fn commit_part(&mut self, epoch: u64) -> Result<Option<CommitPart>, ComponentError> {
+        Ok(None)
+    }
+    /// The epoch was committed.
+    fn committed(&mut self, epoch: u64) {}
+    /// The epoch was taken back: go back to the position committed last, from which all roots come again.
+    ///
+    /// # Errors
+    /// The instance is dropped and made anew after a pause.
+    fn taken_back(&mut self) -> Result<(), ComponentError> {
+        Ok(())
+    }
     /// Called once after everything else, unless the instance panicked.
     fn close(&mut self) {}
 }
@@ -97,6 +115,23 @@ pub trait Bolt: Send + 'static {
     fn tick(&mut self, out: &mut Emitter<'_, Self::Out>) -> Result<(), ComponentError> {
         Ok(())
     }
+    /// The end of an epoch, in exactly-once topologies only: what this component adds to the commit. Nothing is under way
+    /// then.
+    ///
+    /// # Errors
+    /// The epoch is taken back.
+    fn commit_part(&mut self, epoch: u64) -> Result<Option<CommitPart>, ComponentError> {
+        Ok(None)
+    }
+    /// The epoch was committed.
+    fn committed(&mut self, epoch: u64) {}
+    /// The epoch was taken back: forget what was gathered since the commit before. Keyed states are taken back by the engine.
+    ///
+    /// # Errors
+    /// The instance is dropped and made anew after a pause.
+    fn taken_back(&mut self) -> Result<(), ComponentError> {
+        Ok(())
+    }
     /// Called once after everything else, unless the instance panicked.
     fn close(&mut self) {}
 }
@@ -135,6 +170,23 @@ pub trait DynSpout: Send {
     fn activate(&mut self) {}
     /// The topology was deactivated: `next` is not called until `activate`.
     fn deactivate(&mut self) {}
+    /// The end of an epoch, in exactly-once topologies only: what this component adds to the commit. Nothing is under way
+    /// then.
+    ///
+    /// # Errors
+    /// The epoch is taken back.
+    fn commit_part(&mut self, epoch: u64) -> Result<Option<CommitPart>, ComponentError> {
+        Ok(None)
+    }
+    /// The epoch was committed.
+    fn committed(&mut self, epoch: u64) {}
+    /// The epoch was taken back: go back to the position committed last, from which all roots come again.
+    ///
+    /// # Errors
+    /// The instance is dropped and made anew after a pause.
+    fn taken_back(&mut self) -> Result<(), ComponentError> {
+        Ok(())
+    }
     /// Called once after everything else, unless the instance panicked.
     fn close(&mut self) {}
 }
@@ -177,6 +229,23 @@ pub trait DynBolt: Send {
     /// # Errors
     /// The error is reported; no tuple fails by it.
     fn tick(&mut self, out: &mut BoltOutput<'_>) -> Result<(), ComponentError> {
+        Ok(())
+    }
+    /// The end of an epoch, in exactly-once topologies only: what this component adds to the commit. Nothing is under way
+    /// then.
+    ///
+    /// # Errors
+    /// The epoch is taken back.
+    fn commit_part(&mut self, epoch: u64) -> Result<Option<CommitPart>, ComponentError> {
+        Ok(None)
+    }
+    /// The epoch was committed.
+    fn committed(&mut self, epoch: u64) {}
+    /// The epoch was taken back: forget what was gathered since the commit before. Keyed states are taken back by the engine.
+    ///
+    /// # Errors
+    /// The instance is dropped and made anew after a pause.
+    fn taken_back(&mut self) -> Result<(), ComponentError> {
         Ok(())
     }
     /// Called once after everything else, unless the instance panicked.

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use tidemill_world::{Clock, Wake};
 
-use crate::state::{Registry, StateError, StateHandle, StateValue};
+use crate::guarantee::Guarantee;
+use crate::state::{Place, Registry, StateError, StateHandle, StateValue};
 use crate::tuple_ref::TaskId;
 use crate::value::OwnedValue;
 
@@ -84,6 +85,7 @@ pub enum GroupingInfo {
 #[derive(Debug, Default)]
 pub(crate) struct TopologyContext {
     pub(crate) name: String,
+    pub(crate) guarantee: Guarantee,
     pub(crate) tasks: BTreeMap<String, Vec<TaskId>>,
     pub(crate) components: BTreeMap<TaskId, String>,
 }
@@ -115,6 +117,11 @@ impl TaskContext {
     /// The topology's name.
     pub fn topology(&self) -> &str {
         &self.topology.name
+    }
+
+    /// What the topology promises.
+    pub fn guarantee(&self) -> Guarantee {
+        self.topology.guarantee
     }
 
     /// The component's id.
@@ -178,13 +185,21 @@ impl TaskContext {
     /// a key that is not written for so long is gone.
     ///
     /// # Errors
-    /// The name is declared twice, or was declared with other types.
+    /// The name is declared twice, or was declared with other types; in exactly-once topologies also what the committer
+    /// has cannot be read.
     pub fn keyed<K: StateValue + Hash + Eq, V: StateValue>(
         &self,
         name: &str,
         time_to_live: Option<Duration>,
     ) -> Result<StateHandle<K, V>, StateError> {
-        self.states.keyed(name, time_to_live, self.clock.now(), self.seed)
+        let place = Place {
+            component: self.component(),
+            index: self.index,
+            tasks: self.parallelism(),
+            now: self.clock.now(),
+            seed: self.seed,
+        };
+        self.states.keyed(name, time_to_live, &place)
     }
 
     /// The engine's clock.

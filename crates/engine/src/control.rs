@@ -8,11 +8,12 @@
 //! caused it is let go, so zero means that nothing moves and nothing ever will: the topology closes.
 
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use tidemill_world::{Moment, Wake};
 
+use crate::epochs::Epochs;
 use crate::stats::TaskEntry;
 
 /// What the tasks of a topology are to do.
@@ -30,6 +31,8 @@ pub(crate) struct Control {
     pub(crate) tasks: Vec<TaskEntry>,
     state: AtomicU8,
     deadline: AtomicU64,
+    /// Those of an exactly-once topology.
+    pub(crate) epochs: Option<Arc<Epochs>>,
     work: AtomicI64,
     units: AtomicUsize,
     wakes: Vec<Wake>,
@@ -45,12 +48,14 @@ impl Control {
         spouts: usize,
         units: usize,
         wakes: Vec<Wake>,
+        epochs: Option<Arc<Epochs>>,
     ) -> Self {
         Self {
             name,
             tasks,
             state: AtomicU8::new(State::Active as u8),
             deadline: AtomicU64::new(u64::MAX),
+            epochs,
             work: AtomicI64::new(i64::try_from(spouts).unwrap_or(i64::MAX)),
             units: AtomicUsize::new(units),
             wakes,
@@ -97,6 +102,11 @@ impl Control {
         if self.state.fetch_max(state as u8, Ordering::AcqRel) < state as u8 {
             self.wake_all();
         }
+    }
+
+    /// Whether nothing moves: all that keeps the topology from ending is so many spout tasks.
+    pub(crate) fn only_spouts_work(&self, spouts: usize) -> bool {
+        self.work.load(Ordering::Acquire) == i64::try_from(spouts).unwrap_or(i64::MAX)
     }
 
     fn wake_all(&self) {

@@ -13,6 +13,7 @@ use tidemill_world::Moment;
 use crate::context::StreamIndex;
 use crate::encode::{TupleWriter, encoded_len};
 use crate::error::{EmitError, TUPLE_BYTES_MAX};
+use crate::poison::Poison;
 use crate::policy::MessageId;
 use crate::run::{Run, Scope};
 use crate::state::{Keyed, StateHandle, StateValue};
@@ -38,6 +39,8 @@ pub(crate) struct SpoutState {
     pub(crate) backlog: VecDeque<(Emission, Vec<u8>)>,
     /// Roots emitted in this turn.
     pub(crate) burst: usize,
+    /// Roots that failed in epochs of an exactly-once topology.
+    pub(crate) poison: Poison,
 }
 
 impl SpoutState {
@@ -65,6 +68,11 @@ impl SpoutState {
             return self.tracker.untracked(id);
         }
         let emission = Emission { id, to };
+        if self.poison.is_dead(id) {
+            let mut bytes = Vec::new();
+            encode(&mut TupleWriter(&mut bytes));
+            return self.poison.bury(emission, bytes);
+        }
         let root = if self.backlog.is_empty() { self.tracker.reserve() } else { None };
         let Some(root) = root else {
             let mut bytes = Vec::new();

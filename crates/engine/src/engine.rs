@@ -96,7 +96,8 @@ impl Engine {
         }
         let base = state.next_worker;
         state.next_worker = (base + 1) % self.workers.len().max(1);
-        let (control, placed) = plan(&topology, &self.world, &self.workers, base);
+        let last_epoch = last_epoch(&topology)?;
+        let (control, placed) = plan(&topology, &self.world, &self.workers, base, last_epoch);
         self.launch(&control, placed)?;
         state.running.push(Arc::clone(&control));
         Ok(Running { control, clock: self.world.clock_arc() })
@@ -159,6 +160,15 @@ impl Drop for Engine {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// The epoch that an exactly-once topology committed last.
+fn last_epoch(topology: &Topology) -> Result<u64, SubmitError> {
+    let Some(commits) = &topology.commits else { return Ok(0) };
+    commits.committer.last_epoch().map_err(|source| {
+        let name = topology.name.clone();
+        SubmitError::Committer { name, why: source.to_string() }
+    })
 }
 
 /// Whether a topology's spouts emit, and what becomes of it.

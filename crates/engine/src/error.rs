@@ -122,6 +122,14 @@ pub enum SubmitError {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// The committer of an exactly-once topology cannot say where it stopped.
+    #[error("topology {name} cannot go on from its last commit: {why}")]
+    Committer {
+        /// The topology.
+        name: String,
+        /// What the committer said.
+        why: String,
+    },
     /// The engine was shut down.
     #[error("the engine is shut down")]
     ShutDown,

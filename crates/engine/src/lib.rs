@@ -36,6 +36,7 @@ mod tuple;
 mod tuple_ref;
 
 mod error;
+mod guarantee;
 mod policy;
 
 mod batch;
@@ -50,6 +51,7 @@ mod stats;
 mod context;
 
 mod control;
+mod epochs;
 
 mod run;
 
@@ -60,6 +62,8 @@ mod task;
 mod target;
 mod tracker;
 
+mod poison;
+
 mod emit;
 
 mod component;
@@ -69,6 +73,7 @@ mod window;
 mod supervise;
 
 mod bolt_node;
+mod spout_core;
 mod spout_node;
 
 mod unit;
@@ -96,11 +101,13 @@ pub use context::{
 pub use emit::{BoltOutput, Emitter, SpoutEmitter, SpoutOutput};
 pub use encode::{KeyHasher, TupleWriter};
 pub use engine::{Engine, EngineConfig, Running, StartError, Status, WORKERS_MAX};
+pub use epochs::{CommitDone, CommitPart, Committer, Epoch, StateChanges};
 pub use error::{ComponentError, EmitError, FailReason, SubmitError, TUPLE_BYTES_MAX};
 pub use grouping::{CustomGrouping, GroupingContext};
+pub use guarantee::Guarantee;
 pub use histogram::Latencies;
 pub use policy::{Done, MessageId, Next, Retries, RetryPolicy};
-pub use spec::{Guarantee, Topology};
+pub use spec::Topology;
 pub use state::{Answer, Keyed, QueryError, StateEntry, StateError, StateHandle, StateValue};
 pub use stats::{ComponentStats, TopologyStats};
 pub use target::Dynamic;

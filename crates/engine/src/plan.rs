@@ -26,12 +26,14 @@ use crate::context::{
     TopologyContext,
 };
 use crate::control::Control;
+use crate::epochs::Epochs;
 use crate::grouping::{GroupingContext, GroupingMaker};
+use crate::guarantee::Guarantee;
 use crate::queue::ring;
 use crate::roots::{Ledger, SpoutLedger};
 use crate::route::{Chooser, PartialKey, Route, RouteKind, Turn};
 use crate::run::{OutEdge, Run};
-use crate::spec::{ComponentSpec, Guarantee, InputDecl, Maker, StreamDecl, Topology};
+use crate::spec::{ComponentSpec, InputDecl, Maker, StreamDecl, Topology};
 use crate::spout_node::SpoutSpec;
 use crate::state::{Door, Registry};
 use crate::stats::{TaskEntry, TaskStats};
@@ -86,10 +88,11 @@ pub(crate) fn plan(
     world: &World,
     workers: &[Arc<Inbox>],
     base: usize,
+    last_epoch: u64,
 ) -> (Arc<Control>, Vec<Placed>) {
     let mut planner = Planner::new(topology, world, workers, base);
     let ledger = planner.ledger();
-    let control = planner.control();
+    let control = planner.control(last_epoch);
     let heads: Vec<(usize, usize)> = planner.heads().collect();
     let specs: Vec<_> =
         heads.iter().map(|(component, index)| planner.spec(*component, *index)).collect();
@@ -173,7 +176,7 @@ impl<'a> Planner<'a> {
         ledgers.collect()
     }
 
-    fn control(&self) -> Arc<Control> {
+    fn control(&self, last_epoch: u64) -> Arc<Control> {
         let entries = self.topology.components.iter().enumerate().flat_map(|(at, spec)| {
             (0..spec.parallelism).map(move |index| TaskEntry {
                 component: spec.id.clone(),
@@ -184,13 +187,16 @@ impl<'a> Planner<'a> {
         });
         let spouts = self.topology.components.iter().filter(|component| component.is_spout());
         let wakes = self.heads().map(|(at, index)| self.homes[at][index].inbox.wake.clone());
-        Arc::new(Control::new(
-            self.topology.name.clone(),
-            entries.collect(),
-            spouts.map(|component| component.parallelism).sum(),
-            self.heads().count(),
-            wakes.collect(),
-        ))
+        let spouts = spouts.map(|component| component.parallelism).sum();
+        let units = self.heads().count();
+        let now = self.world.clock().now();
+        let wakes: Vec<Wake> = wakes.collect();
+        let name = self.topology.name.clone();
+        let commits = self.topology.commits.as_ref();
+        let epochs = commits.map(|commits| {
+            Arc::new(Epochs::new(&name, commits, last_epoch, spouts, wakes.clone(), now))
+        });
+        Arc::new(Control::new(name, entries.collect(), spouts, units, wakes, epochs))
     }
 
     /// What the unit headed by this task is made of.
@@ -218,7 +224,7 @@ impl<'a> Planner<'a> {
             index,
             wake: home.wake.child(),
             clock: self.world.clock_arc(),
-            states: Registry::default(),
+            states: Registry::new(self.topology.commits.as_ref()),
             seed: self.world.random().next_u64(),
         };
         let streams = spec.streams.iter();
@@ -346,7 +352,7 @@ impl<'a> Planner<'a> {
                     self.topology.message_timeout,
                 );
                 *spouts += 1;
-                let tracked = self.topology.guarantee == Guarantee::AtLeastOnce;
+                let tracked = self.topology.guarantee != Guarantee::AtMostOnce;
                 Head::Spout(maker.make(SpoutSpec { node, dead_letters, tracker, tracked }))
             }
         }
@@ -433,7 +439,11 @@ fn lightest(loads: &[usize]) -> usize {
 }
 
 fn topology_context(topology: &Topology, tasks: &[Vec<TaskId>]) -> TopologyContext {
-    let mut context = TopologyContext { name: topology.name.clone(), ..Default::default() };
+    let mut context = TopologyContext {
+        name: topology.name.clone(),
+        guarantee: topology.guarantee,
+        ..Default::default()
+    };
     for (component, tasks) in topology.components.iter().zip(tasks) {
         context.tasks.insert(component.id.clone(), tasks.clone());
         context.components.extend(tasks.iter().map(|task| (*task, component.id.clone())));

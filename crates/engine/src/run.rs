@@ -354,6 +354,13 @@ impl Run {
         }
     }
 
+    /// Has the epoch taken back, in an exactly-once topology.
+    pub(crate) fn fail_epoch(&self) {
+        if let Some(epochs) = &self.control.epochs {
+            epochs.fail();
+        }
+    }
+
     /// Fails a root and leaves a notice if it was still alive.
     pub(crate) fn fail(&mut self, root: RootId, reason: &FailReason) {
         if !root.is_none() && self.table(root).fail(root) {

@@ -5,22 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::context::{DEAD_LETTER_FIELDS, DEAD_LETTER_STREAM, GroupingInfo};
+use crate::epochs::Commits;
 use crate::grouping::GroupingMaker;
+use crate::guarantee::Guarantee;
 use crate::spout_node::SpoutMaker;
 use crate::target::BoltMaker;
 use crate::tuple::Kind;
 use crate::value::OwnedValue;
 use crate::window::Windows;
-
-/// What a topology promises about its tuples.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Guarantee {
-    /// Nothing is tracked: a root is acked when it is emitted, and a failure is only counted.
-    AtMostOnce,
-    /// Each root with an id is replayed until all its tuples are acked, or it is a dead letter.
-    #[default]
-    AtLeastOnce,
-}
 
 #[derive(Clone)]
 pub(crate) enum Maker {
@@ -113,6 +105,7 @@ pub struct Topology {
     pub(crate) name: String,
     pub(crate) components: Vec<ComponentSpec>,
     pub(crate) guarantee: Guarantee,
+    pub(crate) commits: Option<Commits>,
     pub(crate) message_timeout: Duration,
     pub(crate) pending_max: usize,
 }

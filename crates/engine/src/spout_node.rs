@@ -1,22 +1,26 @@
 //! One spout task: the component, its roots, and all that is fused behind it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tidemill_world::Moment;
 
 use crate::component::{DynSpout, Spout};
-use crate::context::TaskContext;
+use crate::context::OutputStream;
 use crate::control::State;
-use crate::emit::{SpoutEmitter, SpoutOutput, SpoutState, emit_backlog};
+use crate::emit::{SpoutState, emit_backlog};
+use crate::epochs::{EpochStep, Parts};
 use crate::error::{ComponentError, FailReason};
-use crate::policy::{MessageId, Next, Retries};
+use crate::poison::Poison;
+use crate::policy::{Next, Retries};
 use crate::roots::Notices;
 use crate::run::{Emitted, Run, Scope};
+use crate::spout_core::{AnySpout, SpoutCore, TypedSpout};
 use crate::supervise::{Supervisor, discard, guarded};
-use crate::target::{AnyStreams, NodeSpec, Outputs, StreamSpec, Targets};
+use crate::target::{AnyStreams, NodeSpec, Outputs, StreamSpec};
 use crate::task::TaskState;
-use crate::tracker::{Outcome, Tracker};
+use crate::tracker::{Emission, Outcome, Tracker};
 use crate::tuple_ref::Repr;
 use crate::value::{Items, ListRef, Value};
 
@@ -37,72 +41,6 @@ const ERROR_PAUSE_MAX: Duration = Duration::from_secs(5);
 /// they have nothing: without it an idle one would burn a core.
 const EMPTY_PAUSE: Duration = Duration::from_millis(1);
 
-/// A typed or dynamic spout under one face.
-pub(crate) trait SpoutCore: Send + 'static {
-    type Outs: Outputs + 'static;
-    fn open(&mut self, context: &TaskContext) -> Result<(), ComponentError>;
-    fn next(
-        &mut self,
-        outs: &mut Self::Outs,
-        state: &mut SpoutState,
-        run: &mut Run,
-    ) -> Result<Next, ComponentError>;
-    fn ack(&mut self, id: MessageId);
-    fn fail(&mut self, id: MessageId, reason: &FailReason);
-    fn commit(&mut self, low_water: MessageId) -> Result<(), ComponentError>;
-    fn retries(&self) -> Retries;
-    fn activate(&mut self, active: bool);
-    fn close(&mut self);
-}
-
-macro_rules! forward_spout {
-    ($emitter:ident { $targets:ident }) => {
-        fn open(&mut self, context: &TaskContext) -> Result<(), ComponentError> {
-            self.0.open(context)
-        }
-        fn next(
-            &mut self,
-            outs: &mut Self::Outs,
-            state: &mut SpoutState,
-            run: &mut Run,
-        ) -> Result<Next, ComponentError> {
-            self.0.next(&mut $emitter { $targets: outs, state, run })
-        }
-        fn ack(&mut self, id: MessageId) {
-            self.0.ack(id);
-        }
-        fn fail(&mut self, id: MessageId, reason: &FailReason) {
-            self.0.fail(id, reason);
-        }
-        fn commit(&mut self, low_water: MessageId) -> Result<(), ComponentError> {
-            self.0.commit(low_water)
-        }
-        fn retries(&self) -> Retries {
-            self.0.retries()
-        }
-        fn activate(&mut self, active: bool) {
-            if active { self.0.activate() } else { self.0.deactivate() }
-        }
-        fn close(&mut self) {
-            self.0.close();
-        }
-    };
-}
-
-pub(crate) struct TypedSpout<S>(S);
-
-impl<S: Spout> SpoutCore for TypedSpout<S> {
-    type Outs = Targets<S::Out>;
-    forward_spout!(SpoutEmitter { targets });
-}
-
-pub(crate) struct AnySpout(Box<dyn DynSpout>);
-
-impl SpoutCore for AnySpout {
-    type Outs = AnyStreams;
-    forward_spout!(SpoutOutput { streams });
-}
-
 /// What a turn of a unit has to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
@@ -115,10 +53,14 @@ pub(crate) enum Turn {
 /// A spout task as its unit sees it.
 pub(crate) trait SpoutTask: Send {
     fn start(&mut self, run: &mut Run);
-    fn turn(&mut self, run: &mut Run) -> Turn;
+    /// One turn; `may_emit` says whether new roots may be emitted.
+    fn turn(&mut self, may_emit: bool, run: &mut Run) -> Turn;
     fn woken(&mut self, run: &mut Run);
     fn end_of_batch(&mut self, run: &mut Run);
     fn tick(&mut self, run: &mut Run) -> Option<Moment>;
+    /// Whether it holds still with nothing under way.
+    fn is_quiet(&self) -> bool;
+    fn epoch(&mut self, step: EpochStep, run: &mut Run, parts: &mut Parts);
     fn close(&mut self, run: &mut Run);
 }
 
@@ -183,6 +125,10 @@ struct SpoutNode<C: SpoutCore> {
     errors_in_row: u32,
     /// Whether this task still keeps the topology from ending.
     working: bool,
+    /// Roots emitted in this epoch, and how many may be: after one that was taken back half as many, so that trouble
+    /// now and then cannot stop everything.
+    epoch_roots: usize,
+    epoch_roots_max: usize,
 }
 
 impl<C: SpoutCore> SpoutNode<C> {
@@ -199,6 +145,7 @@ impl<C: SpoutCore> SpoutNode<C> {
                 tracked: spec.tracked,
                 backlog: std::collections::VecDeque::new(),
                 burst: 0,
+                poison: Poison::default(),
             },
             notices: Notices::default(),
             supervisor: Supervisor::default(),
@@ -206,6 +153,8 @@ impl<C: SpoutCore> SpoutNode<C> {
             active: true,
             errors_in_row: 0,
             working: true,
+            epoch_roots: 0,
+            epoch_roots_max: usize::MAX,
         }
     }
 
@@ -222,7 +171,13 @@ impl<C: SpoutCore> SpoutNode<C> {
         match made {
             Ok(Ok(core)) => {
                 let dead_letters = self.dead_letters.list.iter().any(|s| s.has_targets());
-                self.state.tracker.set_retries(core.retries(), dead_letters);
+                let mut retries = core.retries();
+                if run.control.epochs.is_some() {
+                    // A root that fails takes its epoch back and comes again with it.
+                    self.state.poison.allow(&retries);
+                    retries = Retries::Spout;
+                }
+                self.state.tracker.set_retries(retries, dead_letters);
                 self.core = Some(core);
             }
             Ok(Err(error)) => self.not_made(&format!("open failed: {error}"), run),
@@ -310,20 +265,9 @@ impl<C: SpoutCore> SpoutNode<C> {
                 self.outs.push_again(emission.to, replay.copy, run)
             }
             Some((reason, attempts)) => {
-                let streams = &self.state.task.context.shared.outputs;
-                let stream = streams.get(replay.emission.to.stream as usize);
-                let count = stream.map_or(0, |stream| stream.fields.len());
-                let values = ListRef(Items::Encoded { bytes: replay.copy, count });
-                let reason = reason.to_string();
-                let fields = [
-                    Value::I64(replay.emission.id.cast_signed()),
-                    Value::Str(&reason),
-                    Value::I64(i64::from(attempts)),
-                    Value::Str(stream.map_or("", |stream| &stream.stream)),
-                    Value::List(values),
-                ];
-                let streams = &mut self.dead_letters.list;
-                streams.iter_mut().map(|s| s.push(None, Repr::Values(&fields), run, None)).sum()
+                let outputs = &self.state.task.context.shared.outputs;
+                let fields = (replay.emission, replay.copy, reason, attempts);
+                push_dead(&mut self.dead_letters, outputs, fields, run)
             }
         };
         let emitted = run.leave_spout();
@@ -338,7 +282,16 @@ impl<C: SpoutCore> SpoutNode<C> {
             Due::Woken => spoken_to,
             Due::At(moment) => spoken_to || moment <= run.now,
         };
-        due && self.active && !run.is_stalled()
+        due && self.active && !run.is_stalled() && !self.is_epoch_full(run)
+    }
+
+    /// Whether this epoch must have no more roots; it is ended then.
+    fn is_epoch_full(&self, run: &Run) -> bool {
+        let is_full = self.epoch_roots >= self.epoch_roots_max;
+        if let Some(epochs) = run.control.epochs.as_ref().filter(|_| is_full) {
+            epochs.request();
+        }
+        is_full
     }
 
     /// Calls `next` until the turn is over; `true` if anything came of it.
@@ -349,12 +302,14 @@ impl<C: SpoutCore> SpoutNode<C> {
             if !self.state.backlog.is_empty()
                 || run.is_stalled()
                 || self.state.burst >= TURN_ROOTS
+                || self.epoch_roots.saturating_add(self.state.burst) >= self.epoch_roots_max
                 || (self.state.tracked && self.state.tracker.room() == 0)
             {
                 break;
             }
             let before = self.state.burst;
             let answer = self.guard(run, |core, outs, state, run| core.next(outs, state, run));
+            self.bury(run);
             let Some(answer) = answer else { break };
             if !self.answered(answer, run) {
                 break;
@@ -370,6 +325,7 @@ impl<C: SpoutCore> SpoutNode<C> {
                 }
             }
         }
+        self.epoch_roots = self.epoch_roots.saturating_add(self.state.burst);
         self.state.burst > 0
     }
 
@@ -407,12 +363,16 @@ impl<C: SpoutCore> SpoutNode<C> {
         let mut waiting = outcomes.drain(..);
         // After a panic the rest is told to the next instance.
         while self.core.is_some() && !waiting.as_slice().is_empty() {
-            self.guard(run, |core, _, _, _| {
+            self.guard(run, |core, _, state, run| {
                 for outcome in waiting.by_ref() {
                     match outcome {
                         Outcome::Acked(id) => {
                             acked += 1;
                             core.ack(id);
+                        }
+                        Outcome::Failed(id, reason) if run.control.epochs.is_some() => {
+                            state.poison.failed(id, reason);
+                            run.fail_epoch();
                         }
                         Outcome::Failed(id, reason) => core.fail(id, &reason),
                     }
@@ -424,6 +384,56 @@ impl<C: SpoutCore> SpoutNode<C> {
         self.state.tracker.effects.outcomes = outcomes;
         self.state.task.stats.acked.add(acked);
         true
+    }
+
+    // The end of an epoch.
+
+    fn collect(&mut self, run: &mut Run, parts: &mut Parts) {
+        let epoch = run.control.epochs.as_ref().map_or(0, |epochs| epochs.number());
+        match self.guard(run, |core, _, _, _| core.commit_part(epoch)) {
+            Some(Ok(part)) => parts.parts.extend(part),
+            Some(Err(error)) => {
+                let text = format!("no part of the commit: {error}");
+                self.state.task.report(&text, run.now);
+                run.fail_epoch();
+            }
+            None => run.fail_epoch(),
+        }
+    }
+
+    fn settle(&mut self, run: &mut Run) {
+        let epoch = run.control.epochs.as_ref().map_or(0, |epochs| epochs.number());
+        self.state.poison.settle();
+        self.epoch_roots = 0;
+        self.epoch_roots_max = self.epoch_roots_max.saturating_mul(2);
+        self.guard(run, |core, _, _, _| core.committed(epoch));
+    }
+
+    fn undo(&mut self, run: &mut Run) {
+        let emitted = std::mem::take(&mut self.epoch_roots);
+        self.epoch_roots_max = self.epoch_roots_max.min(emitted / 2).max(1);
+        if let Some(Err(error)) = self.guard(run, |core, _, _, _| core.taken_back()) {
+            self.panicked(&format!("an epoch could not be taken back: {error}"), run);
+        }
+        self.due = Due::Now;
+    }
+
+    /// Emits the roots that are dead letters on the stream for them.
+    fn bury(&mut self, run: &mut Run) {
+        for buried in self.state.poison.take_due() {
+            let Some(root) = self.state.tracker.reserve() else { continue };
+            run.enter_spout(root);
+            let emission = buried.emission;
+            let (reason, attempts) = (&buried.reason, buried.attempts);
+            let outputs = &self.state.task.context.shared.outputs;
+            let fields = (emission, &*buried.bytes, reason, attempts);
+            let delivered = push_dead(&mut self.dead_letters, outputs, fields, run);
+            let emitted = run.leave_spout();
+            self.state.task.stats.transferred.add(delivered);
+            self.state.task.stats.dead_lettered.add(1);
+            let table = &run.ledger()[root.spout as usize].table;
+            self.state.tracker.emitted(emission, emitted, table, run.now, |_| {});
+        }
     }
 
     fn count(&mut self, run: &mut Run) {
@@ -440,6 +450,9 @@ impl<C: SpoutCore> SpoutNode<C> {
     }
 
     fn commit(&mut self, run: &mut Run) {
+        if run.control.epochs.is_some() {
+            return;
+        }
         if let Some(low_water) = self.state.tracker.advance_commit()
             && let Some(Err(error)) = self.guard(run, |core, _, _, _| core.commit(low_water))
         {
@@ -451,10 +464,18 @@ impl<C: SpoutCore> SpoutNode<C> {
     fn settle_work(&mut self, run: &Run) {
         let stopped = self.due == Due::Never || run.control.state() == State::Draining;
         let done = self.state.tracker.pending() == 0 && self.state.backlog.is_empty();
-        if self.working && stopped && done {
-            self.working = false;
-            run.control.end_work();
+        if !self.working || !stopped || !done {
+            return;
         }
+        if let Some(epochs) = &run.control.epochs {
+            // What it emitted must be committed first.
+            if self.epoch_roots > 0 {
+                return epochs.request();
+            }
+            epochs.alive.fetch_sub(1, Ordering::AcqRel);
+        }
+        self.working = false;
+        run.control.end_work();
     }
 
     fn next_moment(&self, run: &Run) -> Option<Moment> {
@@ -466,6 +487,28 @@ impl<C: SpoutCore> SpoutNode<C> {
     }
 }
 
+/// Emits a root on the stream of dead letters: what it is, its fields as written, why, and after how many attempts.
+fn push_dead(
+    dead_letters: &mut AnyStreams,
+    outputs: &[OutputStream],
+    (emission, bytes, reason, attempts): (Emission, &[u8], &FailReason, u32),
+    run: &mut Run,
+) -> u64 {
+    let stream = outputs.get(emission.to.stream as usize);
+    let count = stream.map_or(0, |stream| stream.fields.len());
+    let values = ListRef(Items::Encoded { bytes, count });
+    let reason = reason.to_string();
+    let fields = [
+        Value::I64(emission.id.cast_signed()),
+        Value::Str(&reason),
+        Value::I64(i64::from(attempts)),
+        Value::Str(stream.map_or("", |stream| &stream.stream)),
+        Value::List(values),
+    ];
+    let streams = dead_letters.list.iter_mut();
+    streams.map(|stream| stream.push(None, Repr::Values(&fields), run, None)).sum()
+}
+
 impl<C: SpoutCore> SpoutTask for SpoutNode<C> {
     fn start(&mut self, run: &mut Run) {
         self.outs.each_fused(&mut |task| task.start(run));
@@ -475,7 +518,7 @@ impl<C: SpoutCore> SpoutTask for SpoutNode<C> {
         }
     }
 
-    fn turn(&mut self, run: &mut Run) -> Turn {
+    fn turn(&mut self, may_emit: bool, run: &mut Run) -> Turn {
         self.follow_state(run);
         let mut moved = self.take_notices(run);
         let table = &run.ledger()[self.state.tracker.spout() as usize].table;
@@ -484,7 +527,7 @@ impl<C: SpoutCore> SpoutTask for SpoutNode<C> {
         moved |= self.replay_due(run);
         moved |= emit_backlog(&mut self.outs, &mut self.state, run);
         let told = self.tell(run);
-        if self.may_emit(run, woken || told) {
+        if may_emit && self.may_emit(run, woken || told) {
             moved |= self.emit(run);
             self.tell(run);
         }
@@ -495,7 +538,11 @@ impl<C: SpoutCore> SpoutTask for SpoutNode<C> {
         }
         // Every root's tuples are in their batches, and counted: the last word may be said.
         self.settle_work(run);
-        let more = self.due == Due::Now && self.active && !run.is_stalled();
+        let more = may_emit
+            && self.due == Due::Now
+            && self.active
+            && !run.is_stalled()
+            && !self.is_epoch_full(run);
         let room = !self.state.tracked || self.state.tracker.room() > 0;
         if moved || told || (more && room) {
             return Turn::Progress;
@@ -518,6 +565,20 @@ impl<C: SpoutCore> SpoutTask for SpoutNode<C> {
             next = [next, behind].into_iter().flatten().min();
         });
         next
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.state.tracker.pending() == 0 && self.state.backlog.is_empty()
+    }
+
+    fn epoch(&mut self, step: EpochStep, run: &mut Run, parts: &mut Parts) {
+        match step {
+            EpochStep::Collect => self.collect(run, parts),
+            EpochStep::Settle => self.settle(run),
+            EpochStep::Undo => self.undo(run),
+        }
+        self.outs.each_fused(&mut |task| task.epoch(step, run, parts));
+        self.dead_letters.each_fused(&mut |task| task.epoch(step, run, parts));
     }
 
     fn close(&mut self, run: &mut Run) {

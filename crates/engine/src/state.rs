@@ -4,8 +4,9 @@
 //!
 //! * A task's state is touched by the one thread that runs the task, so an update costs a hash and no lock. Who asks
 //!   from outside leaves a question; the task answers it between two batches.
-//! * State outlives the instance that uses it: a bolt that panics is made anew and finds it as it was. It does not outlive
-//!   the topology: nothing is written to a disk.
+//! * State outlives the instance that uses it: a bolt that panics is made anew and finds it as it was. In an exactly-once
+//!   topology what an epoch changed goes with its commit, a restart begins with what was committed, and an epoch
+//!   that is taken back leaves no trace. In others it does not outlive the topology.
 //! * Keys and values have bytes of their own ([`StateValue`]), which is what questions and answers are made of.
 //!
 //! # Layout
@@ -27,6 +28,6 @@ mod value;
 pub use keyed::Keyed;
 pub use question::{Answer, QueryError, StateEntry};
 pub(crate) use question::{Door, Wanted};
-pub(crate) use store::{Registry, Stores};
+pub(crate) use store::{Place, Registry, Stores};
 pub use store::{StateError, StateHandle};
 pub use value::StateValue;

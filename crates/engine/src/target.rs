@@ -12,6 +12,7 @@ use tidemill_world::Moment;
 
 use crate::batch::Batch;
 use crate::context::{DEFAULT_STREAM, StreamIndex, TaskContext};
+use crate::epochs::{EpochStep, Parts};
 use crate::route::{Picked, Route};
 use crate::run::Run;
 use crate::state::Door;
@@ -70,6 +71,8 @@ pub(crate) trait BoltTask: Send {
     fn woken(&mut self, run: &mut Run);
     /// Ticks the tasks that are due; returns when the next one is.
     fn tick(&mut self, run: &mut Run) -> Option<Moment>;
+    /// Does its part of the end of an epoch.
+    fn epoch(&mut self, step: EpochStep, run: &mut Run, parts: &mut Parts);
     fn close(&mut self, run: &mut Run);
 }
 

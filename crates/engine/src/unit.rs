@@ -6,6 +6,7 @@ use tidemill_world::{Moment, Wake};
 
 use crate::batch::Batch;
 use crate::control::{Control, State};
+use crate::epochs::{EpochStep, Parts, Phase};
 use crate::queue::Consumer;
 use crate::run::Run;
 use crate::spout_node::{SpoutTask, Turn};
@@ -89,6 +90,8 @@ pub(crate) struct Unit {
     woken: bool,
     started: bool,
     next_tick: Option<Moment>,
+    /// The latest stage of the epochs that this unit has followed.
+    stage: u64,
 }
 
 impl Unit {
@@ -102,6 +105,7 @@ impl Unit {
             woken: false,
             started: false,
             next_tick: None,
+            stage: 0,
         }
     }
 
@@ -145,15 +149,21 @@ impl Unit {
     }
 
     fn work(&mut self) -> UnitTurn {
+        let phase = self.follow_epochs();
         let run = &mut self.run;
         run.drain_overflow();
         self.woken |= self.wake.take();
-        let called = run.may_emit() && (self.poll() | self.tick_if_due());
+        // What is called may emit, and what is emitted between epochs would belong to none.
+        let may_call = match phase {
+            Phase::Open | Phase::Draining => run.may_emit(),
+            _ => false,
+        };
+        let called = may_call && (self.poll() | (phase == Phase::Open && self.tick_if_due()));
         if called {
             self.end_of_batch();
         }
         let turn = match &mut self.head {
-            Head::Spout(spout) => spout.turn(&mut self.run),
+            Head::Spout(spout) => spout.turn(phase == Phase::Open, &mut self.run),
             Head::Bolt(_) => self.consume(),
         };
         let published = self.finish(called || turn == Turn::Progress);
@@ -163,11 +173,51 @@ impl Unit {
         }
     }
 
+    /// Does this unit's part of the end of an epoch, once a stage.
+    fn follow_epochs(&mut self) -> Phase {
+        let control = Arc::clone(&self.run.control);
+        let Some(epochs) = &control.epochs else { return Phase::Open };
+        epochs.end_if_due(self.run.now);
+        let (stage, phase) = epochs.stage();
+        let step = match phase {
+            Phase::Open | Phase::Committing => None,
+            Phase::Draining => {
+                let is_quiet = match &self.head {
+                    Head::Spout(spout) => spout.is_quiet(),
+                    Head::Bolt(_) => false,
+                };
+                if is_quiet && self.stage != stage {
+                    self.stage = stage;
+                    epochs.be_quiet();
+                }
+                epochs.collect_if_drained(|spouts| control.only_spouts_work(spouts));
+                None
+            }
+            Phase::Collecting => Some(EpochStep::Collect),
+            Phase::Settling => Some(EpochStep::Settle),
+            Phase::Undoing => Some(EpochStep::Undo),
+        };
+        if let Some(step) = step.filter(|_| self.stage != stage) {
+            self.stage = stage;
+            let mut parts = Parts::default();
+            match &mut self.head {
+                Head::Spout(spout) => spout.epoch(step, &mut self.run, &mut parts),
+                Head::Bolt(bolt) => bolt.epoch(step, &mut self.run, &mut parts),
+            }
+            epochs.gather(parts);
+            epochs.pass(phase, self.run.now);
+        }
+        phase
+    }
+
     fn earliest(&self, moment: Option<Moment>) -> Option<Moment> {
         let draining = self.run.control.state() == State::Draining;
         let deadline = draining.then(|| self.run.control.deadline());
         let tick = self.next_tick.filter(|_| self.run.may_emit());
-        [moment, tick, deadline, self.run.paused_until].into_iter().flatten().min()
+        let epochs = self.run.control.epochs.as_ref();
+        let epoch =
+            epochs.filter(|epochs| epochs.stage().1 == Phase::Open).map(|epochs| epochs.due());
+        [moment, tick, deadline, self.run.paused_until, epoch].into_iter().flatten().min()
     }
 
     fn poll(&mut self) -> bool {

@@ -35,7 +35,7 @@ struct Model {
 impl Model {
     fn new(seed: u64) -> Self {
         let world = Simulation::new(seed).world();
-        let control = Arc::new(Control::new("t".into(), Vec::new(), 1, 3, Vec::new()));
+        let control = Arc::new(Control::new("t".into(), Vec::new(), 1, 3, Vec::new(), None));
         let ledger: Ledger = Arc::new([SpoutLedger::new(SLOTS, Wake::new())]);
         let (spout_edge, to_middle) = ring(Wake::new(), Wake::new());
         let (middle_edge, to_end) = ring(Wake::new(), Wake::new());
@@ -177,7 +177,7 @@ fn a_full_ring_stalls_the_unit_until_there_is_room() {
 #[test]
 fn a_feedback_edge_never_stalls() {
     let world = Simulation::new(1).world();
-    let control = Arc::new(Control::new("t".into(), Vec::new(), 1, 1, Vec::new()));
+    let control = Arc::new(Control::new("t".into(), Vec::new(), 1, 1, Vec::new(), None));
     let (producer, _consumer) = ring(Wake::new(), Wake::new());
     let edges = vec![OutEdge::new(producer, true)];
     let ledger: Ledger = Arc::new([]);

@@ -9,9 +9,12 @@ use std::time::Duration;
 
 use tidemill_world::Moment;
 
-use super::keyed::Keyed;
+use super::keyed::{Change, Keyed};
 use super::question::{StateEntry, Wanted};
 use super::value::StateValue;
+use crate::encode::KeyHasher;
+use crate::epochs::{Commits, Committer, StateChanges};
+use crate::route::position;
 
 /// A state that cannot be declared. `prepare` should return it; the instance is then dropped and made anew.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +24,14 @@ pub enum StateError {
     Twice {
         /// The name.
         name: String,
+    },
+    /// What was committed of it cannot be had.
+    #[error("state {name} cannot be restored: {why}")]
+    NotLoaded {
+        /// The name.
+        name: String,
+        /// What is wrong.
+        why: String,
     },
     /// An earlier instance of the component declared it with other types.
     #[error("state {name} was declared with other types before; use one type of key and of value")]
@@ -53,12 +64,41 @@ impl<K, V> fmt::Debug for StateHandle<K, V> {
 /// One state whatever its types.
 trait AnyState: Any + Send {
     fn pass(&mut self, now: Moment);
+    fn changes(&self) -> Vec<Change>;
+    fn settle(&mut self);
+    fn undo(&mut self);
+    /// Adds a committed entry if it is this task's; `None` if it cannot be read.
+    fn restore(&mut self, key: &[u8], value: &[u8], place: &Place<'_>) -> Option<()>;
     fn answer(&self, wanted: &Wanted, into: &mut Vec<StateEntry>);
 }
 
 impl<K: StateValue + Hash + Eq, V: StateValue> AnyState for Keyed<K, V> {
     fn pass(&mut self, now: Moment) {
         Self::pass(self, now);
+    }
+
+    fn changes(&self) -> Vec<Change> {
+        Self::changes(self)
+    }
+
+    fn settle(&mut self) {
+        Self::settle(self);
+    }
+
+    fn undo(&mut self) {
+        Self::undo(self);
+    }
+
+    fn restore(&mut self, key: &[u8], value: &[u8], place: &Place<'_>) -> Option<()> {
+        let key = K::from_bytes(key)?;
+        let mut hasher = KeyHasher::new();
+        let is_mine = place.tasks <= 1
+            || !key.hash_as_fields(&mut hasher)
+            || position(hasher.finish(), place.tasks) == place.index;
+        if is_mine {
+            Self::restore(self, key, V::from_bytes(value)?);
+        }
+        Some(())
     }
 
     fn answer(&self, wanted: &Wanted, into: &mut Vec<StateEntry>) {
@@ -110,6 +150,27 @@ impl Stores {
         self.list.iter_mut().for_each(|named| named.state.pass(now));
     }
 
+    /// What every state has touched in this epoch.
+    pub(crate) fn changes(&self, component: &str) -> Vec<StateChanges> {
+        let changes = |named: &Named| StateChanges {
+            component: component.to_owned(),
+            state: named.name.clone(),
+            entries: named.state.changes(),
+        };
+        let all = self.list.iter().map(changes);
+        all.filter(|changes| !changes.entries.is_empty()).collect()
+    }
+
+    /// What was touched stays.
+    pub(crate) fn settle(&mut self) {
+        self.list.iter_mut().for_each(|named| named.state.settle());
+    }
+
+    /// What was touched becomes what it was before.
+    pub(crate) fn undo(&mut self) {
+        self.list.iter_mut().for_each(|named| named.state.undo());
+    }
+
     /// What the state of that name has of what is wanted; `None` if there is no such state.
     pub(crate) fn answer(&self, state: &str, wanted: &Wanted) -> Option<Vec<StateEntry>> {
         let named = self.list.iter().find(|named| named.name == state)?;
@@ -120,8 +181,21 @@ impl Stores {
 }
 
 /// Where a component declares its states while it is prepared. The task's states are in here then.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Registry(Arc<Mutex<Declaring>>);
+#[derive(Clone)]
+pub(crate) struct Registry {
+    declaring: Arc<Mutex<Declaring>>,
+    /// Where states come from in an exactly-once topology.
+    committer: Option<Arc<dyn Committer>>,
+}
+
+/// The task that declares a state.
+pub(crate) struct Place<'a> {
+    pub(crate) component: &'a str,
+    pub(crate) index: usize,
+    pub(crate) tasks: usize,
+    pub(crate) now: Moment,
+    pub(crate) seed: u64,
+}
 
 #[derive(Debug, Default)]
 struct Declaring {
@@ -131,15 +205,20 @@ struct Declaring {
 }
 
 impl Registry {
+    pub(crate) fn new(commits: Option<&Commits>) -> Self {
+        let committer = commits.map(|commits| Arc::clone(&commits.committer));
+        Self { declaring: Arc::default(), committer }
+    }
+
     /// Lends the task's states to an instance that is about to be prepared.
     pub(crate) fn lend(&self, stores: Stores) {
-        let mut declaring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut declaring = self.declaring.lock().unwrap_or_else(PoisonError::into_inner);
         *declaring = Declaring { stores, declared: Vec::new() };
     }
 
     /// Takes them back.
     pub(crate) fn take(&self) -> Stores {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)).stores
+        std::mem::take(&mut *self.declaring.lock().unwrap_or_else(PoisonError::into_inner)).stores
     }
 
     /// Declares a state, or finds the one that an earlier instance declared.
@@ -147,14 +226,13 @@ impl Registry {
         &self,
         name: &str,
         ttl: Option<Duration>,
-        now: Moment,
-        seed: u64,
+        place_of: &Place<'_>,
     ) -> Result<StateHandle<K, V>, StateError> {
-        let mut declaring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut declaring = self.declaring.lock().unwrap_or_else(PoisonError::into_inner);
         let list = &mut declaring.stores.list;
         let place = list.iter().position(|named| named.name == name).unwrap_or(list.len());
         if place == list.len() {
-            let state = Box::new(Keyed::<K, V>::new(ttl, now, seed));
+            let state = self.made::<K, V>(name, ttl, place_of)?;
             list.push(Named { name: name.to_owned(), state });
         }
         let handle = StateHandle { place, types: PhantomData };
@@ -166,5 +244,29 @@ impl Registry {
         }
         declaring.declared.push(place);
         Ok(handle)
+    }
+
+    /// A new state, with what was committed of it.
+    fn made<K: StateValue + Hash + Eq, V: StateValue>(
+        &self,
+        name: &str,
+        ttl: Option<Duration>,
+        place: &Place<'_>,
+    ) -> Result<Box<dyn AnyState>, StateError> {
+        let recorded = self.committer.is_some();
+        let mut state: Box<dyn AnyState> =
+            Box::new(Keyed::<K, V>::new(ttl, recorded, place.now, place.seed));
+        let Some(committer) = &self.committer else { return Ok(state) };
+        let failed = |why: String| StateError::NotLoaded { name: name.to_owned(), why };
+        let mut unread = 0u64;
+        let mut take = |key: &[u8], value: &[u8]| {
+            unread += u64::from(state.restore(key, value, place).is_none());
+        };
+        let loaded = committer.load(place.component, name, &mut take);
+        loaded.map_err(|error| failed(error.to_string()))?;
+        match unread {
+            0 => Ok(state),
+            _ => Err(failed(format!("{unread} entries are not of the types that it has now"))),
+        }
     }
 }

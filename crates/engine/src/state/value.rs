@@ -1,11 +1,20 @@
 //! The bytes of keys and values.
 
+use crate::encode::KeyHasher;
+use crate::value::Value;
+
 /// A key or a value of a state. Equal values have equal bytes.
 pub trait StateValue: Clone + Send + Sized + 'static {
     /// Appends the value's bytes.
     fn write(&self, bytes: &mut Vec<u8>);
     /// Takes a value off the front of `bytes`; `None` if they do not begin with one.
     fn read(bytes: &mut &[u8]) -> Option<Self>;
+
+    /// Hashes the value as a fields grouping hashes fields of it, if it is what fields are: text, numbers of 64 bits,
+    /// truth values, and pairs of them for several fields. `false` if it is not.
+    fn hash_as_fields(&self, _: &mut KeyHasher) -> bool {
+        false
+    }
 
     /// The value that `bytes` are, all of them.
     fn from_bytes(mut bytes: &[u8]) -> Option<Self> {
@@ -21,7 +30,7 @@ pub trait StateValue: Clone + Send + Sized + 'static {
 }
 
 macro_rules! numbers {
-    ($($number:ty),+) => {$(
+    ($($number:ident),+) => {$(
         impl StateValue for $number {
             fn write(&self, bytes: &mut Vec<u8>) {
                 bytes.extend_from_slice(&self.to_be_bytes());
@@ -31,8 +40,25 @@ macro_rules! numbers {
                 *bytes = rest;
                 Some(Self::from_be_bytes(*number))
             }
+            hash_number!($number);
         }
     )+};
+}
+/// Tuples have no numbers but these two.
+macro_rules! hash_number {
+    (i64) => {
+        fn hash_as_fields(&self, hasher: &mut KeyHasher) -> bool {
+            hasher.value(Value::I64(*self));
+            true
+        }
+    };
+    (f64) => {
+        fn hash_as_fields(&self, hasher: &mut KeyHasher) -> bool {
+            hasher.value(Value::F64(*self));
+            true
+        }
+    };
+    ($other:ident) => {};
 }
 numbers!(u8, u32, u64, i32, i64, f64);
 
@@ -54,6 +80,10 @@ impl StateValue for bool {
             _ => None,
         }
     }
+    fn hash_as_fields(&self, hasher: &mut KeyHasher) -> bool {
+        hasher.value(Value::Bool(*self));
+        true
+    }
 }
 
 impl StateValue for String {
@@ -66,6 +96,10 @@ impl StateValue for String {
         let (text, rest) = bytes.split_at_checked(length)?;
         *bytes = rest;
         std::str::from_utf8(text).ok().map(str::to_owned)
+    }
+    fn hash_as_fields(&self, hasher: &mut KeyHasher) -> bool {
+        hasher.value(Value::Str(self));
+        true
     }
 }
 
@@ -104,6 +138,9 @@ impl<A: StateValue, B: StateValue> StateValue for (A, B) {
     }
     fn read(bytes: &mut &[u8]) -> Option<Self> {
         Some((A::read(bytes)?, B::read(bytes)?))
+    }
+    fn hash_as_fields(&self, hasher: &mut KeyHasher) -> bool {
+        self.0.hash_as_fields(hasher) && self.1.hash_as_fields(hasher)
     }
 }
 

@@ -12,6 +12,8 @@ enum Action {
     Add(u8, i64),
     Remove(u8),
     Pass(u64),
+    Settle,
+    Undo,
 }
 
 fn action() -> impl Strategy<Value = Action> {
@@ -21,6 +23,8 @@ fn action() -> impl Strategy<Value = Action> {
         (key.clone(), -9i64..9).prop_map(|(key, more)| Action::Add(key, more)),
         key.prop_map(Action::Remove),
         (0u64..8).prop_map(Action::Pass),
+        Just(Action::Settle),
+        Just(Action::Undo),
     ]
 }
 
@@ -54,10 +58,12 @@ proptest! {
     #[test]
     fn it_is_a_map_whose_entries_expire(
         actions in proptest::collection::vec(action(), 0..80), ttl in proptest::option::of(1u64..12),
+        recorded: bool,
     ) {
-        let mut keyed: Keyed<Key, i64> = Keyed::new(ttl.map(Duration::from_nanos), Moment(0), 7);
+        let mut keyed: Keyed<Key, i64> = Keyed::new(ttl.map(Duration::from_nanos), recorded, Moment(1), 7);
         let mut model: BTreeMap<u8, (i64, u64)> = BTreeMap::new();
-        let mut now = 0;
+        let mut now = 1;
+        let mut committed = model.clone();
         for action in actions {
             let until = ttl.map_or(u64::MAX, |ttl| now + ttl);
             match action {
@@ -77,11 +83,28 @@ proptest! {
                 Action::Remove(key) => {
                     prop_assert_eq!(keyed.remove(&key), model.remove(&key).map(|(value, _)| value));
                 }
+                Action::Settle | Action::Undo if !recorded => {}
+                Action::Settle => {
+                    for (key, value) in keyed.changes() {
+                        let now = model.get(&key[0]).map(|(value, _)| value.to_bytes());
+                        prop_assert_eq!(value, now, "a change is what the key is now");
+                    }
+                    keyed.settle();
+                    committed.clone_from(&model);
+                }
+                Action::Undo => {
+                    keyed.undo();
+                    model.clone_from(&committed);
+                    model.retain(|_, (_, until)| *until > now);
+                }
                 Action::Pass(time) => {
                     now += time;
                     keyed.pass(Moment(now));
                     model.retain(|_, (_, until)| *until > now);
                 }
+            }
+            if !recorded {
+                prop_assert_eq!(keyed.changes(), vec![]);
             }
             let found: BTreeMap<u8, i64> = keyed.iter().map(|(key, value)| (key.0, *value)).collect();
             let wanted = model.iter().map(|(key, (value, _))| (*key, *value)).collect();
@@ -91,6 +114,7 @@ proptest! {
         if let Some(ttl) = ttl {
             keyed.pass(Moment(now + ttl));
             keyed.pass(Moment(now + 2 * ttl));
+            keyed.settle();
             prop_assert_eq!((keyed.len(), keyed.expiries.len()), (0, 0), "it takes no memory for ever");
         }
     }

@@ -1,0 +1,71 @@
+//! Roots that fail again and again in an exactly-once topology.
+//!
+//! A root that fails takes its epoch back, and comes again under the same id. It is counted here until an epoch is
+//! committed; past the limit it is dead, and goes to the stream of dead letters instead. One whose dead letter
+//! fails as often is done without: nobody wants it.
+
+use std::collections::BTreeMap;
+
+use crate::error::FailReason;
+use crate::policy::{MessageId, Retries};
+use crate::tracker::Emission;
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Poison {
+    limit: u32,
+    failed: BTreeMap<MessageId, (u32, FailReason)>,
+    due: Vec<Buried>,
+}
+
+/// A dead letter to be emitted.
+pub(crate) struct Buried {
+    pub(crate) emission: Emission,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) reason: FailReason,
+    pub(crate) attempts: u32,
+}
+
+impl Poison {
+    /// Takes the limit from the spout's policy; one that replays by itself has the engine's default.
+    pub(crate) fn allow(&mut self, retries: &Retries) {
+        let policy = match retries {
+            Retries::Engine(policy) => *policy,
+            Retries::Spout => Default::default(),
+        };
+        self.limit = policy.limit;
+    }
+
+    /// A root has failed in the epoch that is being built.
+    pub(crate) fn failed(&mut self, id: MessageId, reason: FailReason) {
+        let entry = self.failed.entry(id).or_insert_with(|| (0, reason.clone()));
+        *entry = (entry.0.saturating_add(1), reason);
+    }
+
+    /// Whether a root may not be emitted as itself any more.
+    #[inline]
+    pub(crate) fn is_dead(&self, id: MessageId) -> bool {
+        !self.failed.is_empty()
+            && self.failed.get(&id).is_some_and(|(attempts, _)| *attempts > self.limit)
+    }
+
+    /// Keeps a dead root until it can be emitted.
+    pub(crate) fn bury(&mut self, emission: Emission, bytes: Vec<u8>) {
+        if let Some((attempts, reason)) = self.failed.get(&emission.id)
+            && *attempts <= self.limit.saturating_mul(2).saturating_add(1)
+        {
+            let (attempts, reason) = (*attempts, reason.clone());
+            self.due.push(Buried { emission, bytes, reason, attempts });
+        }
+    }
+
+    /// What was buried since the last call.
+    pub(crate) fn take_due(&mut self) -> Vec<Buried> {
+        std::mem::take(&mut self.due)
+    }
+
+    /// The epoch was committed: all that was in it is done.
+    pub(crate) fn settle(&mut self) {
+        self.failed.clear();
+    }
+}
