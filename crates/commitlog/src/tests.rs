@@ -138,3 +138,4 @@ mod rules;
 mod topics;
 mod transactions;
 mod transactions_model;
+mod wal;

@@ -296,6 +296,11 @@ impl Writer {
         let (disk, now_ms) = (self.core.world.disk(), self.core.world.clock().wall_ms());
         let mut guard = self.core.writer_alone(partition);
         let Some(writer) = guard.as_mut() else { return Ok(()) };
+        if writer
+            .is_finished(partition.mark.lock().unwrap_or_else(PoisonError::into_inner).as_ref())
+        {
+            return Ok(());
+        }
         let mark = writer
             .finish(&mut Tools { disk, buffer: &mut self.buffer, now_ms })
             .map_err(|failure| format!("{}: {failure:?}", partition.name))?;
