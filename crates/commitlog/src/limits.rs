@@ -101,12 +101,6 @@ pub(crate) const APPENDER_BYTES_MAX: usize = 8 << 20;
 /// Records of one batch that an [`Appender`](crate::Appender) gathers; bounds the answers to give at once.
 pub(crate) const APPENDER_RECORDS_MAX: usize = 1 << 16;
 
-/// Bytes of commits after which the group offsets are appended anew and the older ones given up.
-#[cfg(not(test))]
-pub(crate) const OFFSETS_SNAPSHOT_BYTES: u64 = 64 << 20;
-#[cfg(test)]
-pub(crate) const OFFSETS_SNAPSHOT_BYTES: u64 = 4 << 10;
-
 /// The largest batch of a topic that does not say: Kafka's default.
 #[cfg(not(test))]
 pub(crate) const MESSAGE_BYTES_DEFAULT: u32 = 1_048_588;

@@ -3,8 +3,7 @@
 //! All offsets are in memory, by group. A commit is a batch of records, one per partition, and counts when the append is
 //! answered; a deletion is a batch of tombstones. Opening replays the topic.
 //!
-//! Only the last record of each key matters, so when much has been appended and no commit is under way, all
-//! that is live is appended once more as a snapshot and everything before it is given up.
+//! Only the last record of each key matters, so the topic is compacted like any other whose cleanup policy says so.
 //!
 //! Offsets may be committed as part of a producer's transaction. They are records of that transaction, and count when its
 //! marker is in the topic; who writes the marker says so by [`GroupOffsets::end_transaction`].
@@ -18,7 +17,6 @@ mod kept;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -27,7 +25,6 @@ use thiserror::Error;
 use crate::batch::{BatchBuilder, BatchError, EndMarker, ProducerStamp, Record, header, records};
 use crate::config::{Acks, Cleanup, TopicConfig};
 use crate::error::{AppendError, ReadError, TopicError};
-use crate::limits::{APPEND_BYTES_MAX, OFFSETS_SNAPSHOT_BYTES};
 use crate::log::Log;
 use crate::outcome::{AppendFuture, Appended, Outcome};
 use crate::partition::Partition;
@@ -41,11 +38,11 @@ pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
 /// Bytes of a group id or topic name: lengths are 16 bits with a sign.
 const NAME_BYTES_MAX: usize = i16::MAX as usize;
 
-/// Bytes of a segment of the offsets topic: small, so that snapshots free space soon.
+/// Bytes of a segment of the offsets topic: small, so that compaction frees space soon.
+#[cfg(not(test))]
 const SEGMENT_BYTES: u64 = 16 << 20;
-
-/// Bytes that a batch's head, a record's lengths and an offset's numbers add to what is appended, rounded up.
-const CHANGE_OVERHEAD_BYTES: usize = 256;
+#[cfg(test)]
+const SEGMENT_BYTES: u64 = 4 << 10;
 
 /// Producers whose next sequence is remembered; of the others the log is asked.
 const SEQUENCES_MAX: usize = 100_000;
@@ -76,14 +73,10 @@ struct Inner {
     log: Log,
     partition: Partition,
     kept: Mutex<Kept>,
-    /// Held while something is appended, so that a snapshot knows what is before it, and sequences keep their order.
+    /// Held while something is appended, so that what is numbered keeps its order.
     turn: Mutex<()>,
     /// The sequence that follows for each producer that committed in a transaction, with its epoch.
     sequences: Mutex<Sequences>,
-    /// Appends that are not answered.
-    under_way: AtomicU64,
-    /// Bytes appended since the last snapshot.
-    bytes: AtomicU64,
 }
 
 type Sequences = BTreeMap<i64, (i16, i32)>;
@@ -116,15 +109,13 @@ impl GroupOffsets {
         log.ensure_topic(OFFSETS_TOPIC, config)?;
         let unknown = || TopicError::Unknown(OFFSETS_TOPIC.to_owned());
         let partition = log.partition(OFFSETS_TOPIC, 0).ok_or_else(unknown)?;
-        let (kept, bytes) = replay(&partition)?;
+        let kept = replay(&partition)?;
         Ok(Self(Arc::new(Inner {
             log: log.clone(),
             partition,
             kept: Mutex::new(kept),
             turn: Mutex::default(),
             sequences: Mutex::default(),
-            under_way: AtomicU64::new(0),
-            bytes: AtomicU64::new(bytes),
         })))
     }
 
@@ -287,8 +278,6 @@ impl Inner {
         if let Some(stamp) = stamp {
             inner.numbered(stamp, changes.len());
         }
-        inner.under_way.fetch_add(1, Ordering::AcqRel);
-        inner.bytes.fetch_add(batches.len() as u64, Ordering::Relaxed);
         let answered = Arc::clone(inner);
         inner.partition.append(batches, Acks::Synced, move |result| {
             let producer_id = within.map(|within| within.producer_id);
@@ -298,9 +287,7 @@ impl Inner {
                 (Err(_), Some(producer_id)) => drop(answered.sequences().remove(&producer_id)),
                 (Err(_), None) => {}
             }
-            answered.under_way.fetch_sub(1, Ordering::AcqRel);
             done(result);
-            Self::snapshot_if_due(&answered);
         });
     }
 
@@ -361,85 +348,6 @@ impl Inner {
         out.extend_from_slice(&builder.finish());
         Ok(out.into())
     }
-
-    /// Appends all that is live and gives up what was before, if it is time and nothing is under way.
-    fn snapshot_if_due(inner: &Arc<Self>) {
-        if inner.bytes.load(Ordering::Relaxed) < OFFSETS_SNAPSHOT_BYTES {
-            return;
-        }
-        // Somebody appends just now; the end of that append tries again.
-        let Ok(_turn) = inner.turn.try_lock() else { return };
-        // What is pending is not in the snapshot.
-        if inner.under_way.load(Ordering::Acquire) > 0 || inner.kept().has_pending() {
-            return;
-        }
-        let Some(appends) = inner.snapshot() else { return };
-        inner.bytes.store(0, Ordering::Relaxed);
-        let first = Arc::new(AtomicI64::new(i64::MAX));
-        let count = appends.len();
-        for (at, batches) in appends.into_iter().enumerate() {
-            let (inner, first) = (Arc::clone(inner), Arc::clone(&first));
-            inner.clone().partition.append(batches, Acks::Synced, move |result| {
-                inner.snapshot_answered(&first, at + 1 == count, &result);
-            });
-        }
-    }
-
-    /// Everything live as appends of a size that the log takes; `None` when there is nothing or it is too much
-    /// to be worth it.
-    fn snapshot(&self) -> Option<Vec<Bytes>> {
-        let kept = self.kept();
-        let offsets = kept.groups.iter().flat_map(|(group, offsets)| {
-            offsets.iter().map(|((topic, partition), held)| {
-                let (group, topic) = (group.clone(), topic.clone());
-                let key = OffsetKey { group, topic, partition: *partition };
-                Change::Offset(key, Some((held.committed.clone(), held.timestamp_ms)))
-            })
-        });
-        let records = kept
-            .records
-            .iter()
-            .map(|(key, value)| Change::Record(key.clone(), Some(value.clone())));
-        let changes: Vec<Change> = offsets.chain(records).collect();
-        drop(kept);
-        let mut room = 0;
-        let mut appends: Vec<Vec<Change>> = Vec::new();
-        for change in changes {
-            let bytes = change.bytes_max();
-            if bytes > room || appends.is_empty() {
-                appends.push(Vec::new());
-                room = APPEND_BYTES_MAX;
-            }
-            room = room.saturating_sub(bytes);
-            if let Some(append) = appends.last_mut() {
-                append.push(change);
-            }
-        }
-        let appends: Option<Vec<Bytes>> =
-            appends.iter().map(|changes| self.encode(changes, None).ok()).collect();
-        appends.filter(|appends| !appends.is_empty())
-    }
-
-    fn snapshot_answered(
-        &self,
-        first: &AtomicI64,
-        is_last: bool,
-        result: &Result<Appended, AppendError>,
-    ) {
-        /// A part failed: what is before the snapshot is still needed.
-        const FAILED: i64 = -1;
-        match result {
-            Ok(appended) => first.fetch_min(appended.base_offset, Ordering::AcqRel),
-            Err(_) => first.fetch_min(FAILED, Ordering::AcqRel),
-        };
-        let first = first.load(Ordering::Acquire);
-        if is_last
-            && first != FAILED
-            && let Err(error) = self.partition.delete_records(first)
-        {
-            tracing::warn!("old group offsets cannot be given up: {error}");
-        }
-    }
 }
 
 impl Change {
@@ -456,18 +364,6 @@ impl Change {
             Self::Record(key, value) => Ok((key.clone(), value.clone())),
         }
     }
-
-    /// No more bytes than this are appended for it, with what a batch and a record add.
-    fn bytes_max(&self) -> usize {
-        let (key, value) = match self {
-            Self::Offset(key, committed) => (
-                key.group.len() + key.topic.len(),
-                committed.as_ref().map_or(0, |(at, _)| at.metadata.len()),
-            ),
-            Self::Record(key, value) => (key.len(), value.as_ref().map_or(0, Bytes::len)),
-        };
-        key + value + CHANGE_OVERHEAD_BYTES
-    }
 }
 
 fn check_lengths(key: &OffsetKey, committed: Option<&CommittedOffset>) -> Result<(), AppendError> {
@@ -479,20 +375,18 @@ fn check_lengths(key: &OffsetKey, committed: Option<&CommittedOffset>) -> Result
     check("metadata", committed.map_or(0, |at| at.metadata.len()), METADATA_BYTES_MAX)
 }
 
-/// Reads the whole topic; also says how many bytes that were.
-fn replay(partition: &Partition) -> Result<(Kept, u64), OffsetsError> {
+/// Reads the whole topic.
+fn replay(partition: &Partition) -> Result<Kept, OffsetsError> {
     let mut kept = Kept::default();
-    let mut bytes = 0;
     let mut offset = partition.log_start_offset();
     while offset < partition.high_watermark() {
         let read = partition.read(offset, REPLAY_BYTES)?;
-        bytes += read.bytes() as u64;
         for batch in read.batches() {
             replay_batch(&mut kept, &batch)?;
         }
         offset = read.next_offset;
     }
-    Ok((kept, bytes))
+    Ok(kept)
 }
 
 fn replay_batch(kept: &mut Kept, batch: &Bytes) -> Result<(), BatchError> {

@@ -1,5 +1,7 @@
 //! Group offsets on a simulated machine.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use tidemill_world::sim::Simulation;
 
@@ -54,24 +56,46 @@ fn commits_survive_a_crash_and_deletions_too() {
     assert_eq!(offsets.fetch("b", "t", 0), None);
 }
 
+/// Lets the time pass after which the log looks for what can be compacted.
+fn compact(simulation: &Simulation, log: &Log) -> u64 {
+    let before = log.partition(super::OFFSETS_TOPIC, 0).unwrap().size_bytes();
+    for _ in 0..10 {
+        simulation.clock().advance(Duration::from_secs(600));
+        run(simulation);
+    }
+    let after = log.partition(super::OFFSETS_TOPIC, 0).unwrap().size_bytes();
+    assert!(after < before / 2, "{before} bytes are {after} after compaction");
+    after
+}
+
 #[test]
-fn old_commits_are_given_up_and_the_last_ones_kept() {
+fn old_commits_are_compacted_and_the_last_ones_kept() {
     let simulation = Simulation::new(2);
     let (log, offsets) = open(&simulation);
     for offset in 0..200i64 {
+        let partition = i32::try_from(offset).unwrap() % 3;
         drop(offsets.commit("busy", &[("t", 0, CommittedOffset::new(offset))]));
-        drop(offsets.commit(
-            "quiet",
-            &[("t", i32::try_from(offset).unwrap() % 3, CommittedOffset::new(1))],
-        ));
+        drop(offsets.commit("quiet", &[("t", partition, CommittedOffset::new(1))]));
+        let within = [("t", partition, CommittedOffset::new(offset))];
+        drop(offsets.commit_in_transaction("within", &within, 7, 0));
         run(&simulation);
+        if offset % 10 == 9 {
+            end(&simulation, &offsets, 7, 0, offset < 190);
+        }
     }
-    let start = log.partition(super::OFFSETS_TOPIC, 0).unwrap().log_start_offset();
-    assert!(start > 300, "log start is {start}");
+    let open_one = [("t", 0, CommittedOffset::new(1_000))];
+    drop(offsets.commit_in_transaction("within", &open_one, 8, 0));
+    run(&simulation);
+    compact(&simulation, &log);
     simulation.crash();
     let (_log, offsets) = open(&simulation);
     assert_eq!(offsets.fetch("busy", "t", 0), Some(CommittedOffset::new(199)));
     assert_eq!(offsets.fetch_all("quiet").len(), 3);
+    let within = offsets.fetch_all("within").into_iter().map(|(_, at, offset)| (at, offset.offset));
+    assert_eq!(within.collect::<Vec<_>>(), [(0, 189), (1, 187), (2, 188)]);
+    assert!(offsets.is_pending("within", "t", 0));
+    end(&simulation, &offsets, 8, 0, true);
+    assert_eq!(offsets.fetch("within", "t", 0), Some(CommittedOffset::new(1_000)));
 }
 
 #[test]
@@ -85,7 +109,7 @@ fn a_long_metadata_is_refused() {
 }
 
 #[test]
-fn records_of_the_coordinator_survive_a_crash_and_a_snapshot() {
+fn records_of_the_coordinator_survive_a_crash_and_compaction() {
     let simulation = Simulation::new(5);
     let (log, offsets) = open(&simulation);
     let key = |member: u8| Bytes::copy_from_slice(&[0, 5, 0, 1, b'g', 0, 1, member]);
@@ -99,8 +123,7 @@ fn records_of_the_coordinator_survive_a_crash_and_a_snapshot() {
         drop(offsets.commit("g", &[("t", 0, CommittedOffset::new(offset))]));
         run(&simulation);
     }
-    let start = log.partition(super::OFFSETS_TOPIC, 0).unwrap().log_start_offset();
-    assert!(start > 3, "no snapshot was taken");
+    compact(&simulation, &log);
     simulation.crash();
     let (_log, offsets) = open(&simulation);
     assert_eq!(offsets.records(), [(key(b'b'), value)]);
