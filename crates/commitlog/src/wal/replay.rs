@@ -32,8 +32,10 @@ pub(crate) fn read(disk: &dyn Disk, dir: &Path) -> io::Result<Replay> {
     // The file gets its name after its first block is synced, and that is written again in one sector.
     let head = FileHead::decode(&head).ok_or_else(|| corrupt("its first block is damaged"))?;
     let entries = find(&*file, head)?;
+    let live = live(&entries)?;
+    confirm(disk, &path, &live)?;
     let mut replay = Replay::default();
-    for entry in live(&entries)? {
+    for entry in live {
         for part in entry.read(&*file)? {
             replay.0.entry(part.key).or_default().push(part);
         }
@@ -111,6 +113,22 @@ fn live(entries: &BTreeMap<u64, Found>) -> io::Result<Vec<&Found>> {
         break;
     }
     Ok(live)
+}
+
+/// Writes those entries once more that may not be synced, and syncs them before any of their bytes are used: after a sync
+/// that failed they can still be read, and a crash half-way would leave some of their parts in the segments and the
+/// entry nowhere.
+fn confirm(disk: &dyn Disk, path: &Path, live: &[&Found]) -> io::Result<()> {
+    let Some(last) = live.last() else { return Ok(()) };
+    let file = disk.open(path, OpenHow::Write)?;
+    for entry in live.iter().filter(|entry| entry.head.sequence >= last.head.synced_before) {
+        let span = EntryHead::span(entry.head.body_bytes);
+        let mut bytes = vec![0; usize::try_from(span).unwrap_or(0)];
+        let read = file.read_at(&mut bytes, entry.start)?;
+        bytes.truncate(read);
+        file.write_at(&bytes, entry.start)?;
+    }
+    file.sync_data()
 }
 
 /// A part of the file in memory that moves forward.
