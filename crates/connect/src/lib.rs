@@ -15,12 +15,17 @@
 //! done, and the spout turns that into an offset for each partition and keeps it with the group's others. A
 //! [`LogSink`] is the other end: it gathers the tuples of a batch, appends them at once, and acks each when the log has it on the
 //! disk.
+//!
+//! In an exactly-once topology neither writes by itself: at the end of an epoch they hand their offsets and batches to a
+//! [`LogCommitter`], which appends them with the changes of states as one.
 
+mod epochs;
 mod murmur2;
 mod sink;
 mod spans;
 mod spout;
 
+pub use epochs::LogCommitter;
 pub use murmur2::partition_of_key;
 pub use sink::LogSink;
 pub use spout::{LOG_FIELDS, LogSpout, Start};

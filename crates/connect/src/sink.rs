@@ -2,11 +2,15 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use tidemill_commitlog::batch::{BatchBuilder, BatchError, Record};
 use tidemill_commitlog::{Acks, AppendError, Appended, Log, Partition};
-use tidemill_engine::{Anchor, BoltOutput, ComponentError, Done, DynBolt, TaskContext, TupleRef};
+use tidemill_engine::{
+    Anchor, BoltOutput, CommitPart, ComponentError, Done, DynBolt, Guarantee, TaskContext, TupleRef,
+};
 use tidemill_world::{Clock, Wake};
 
+use crate::epochs::LogPart;
 use crate::murmur2::murmur2;
 
 /// Writes tuples with the fields `value` and, if they are there, `key` and `timestamp` (milliseconds since 1970) to a topic of the
@@ -15,6 +19,9 @@ use crate::murmur2::murmur2;
 ///
 /// A key chooses the partition as Kafka's clients do; records without one go to the partitions in
 /// turn, a batch each.
+///
+/// In an exactly-once topology a tuple is acked when it is gathered, and its record is appended with its epoch by a
+/// [`LogCommitter`](crate::LogCommitter).
 pub struct LogSink {
     log: Log,
     topic: Arc<str>,
@@ -31,7 +38,14 @@ struct State {
     waiting: Vec<(u64, Vec<Anchor>)>,
     next_append: u64,
     clock: Arc<dyn Clock>,
+    /// Records wait for the end of the epoch.
+    is_exactly_once: bool,
+    /// Bytes that wait for it.
+    epoch_bytes: usize,
 }
+
+/// Bytes gathered after which an epoch should end: with those of other sinks it must fit into one append.
+const EPOCH_BYTES: usize = 4 << 20;
 
 /// Where the record's parts are in a tuple.
 #[derive(Clone, Copy)]
@@ -46,6 +60,8 @@ struct Lane {
     partition: Partition,
     builder: BatchBuilder,
     anchors: Vec<Anchor>,
+    /// Full batches of this epoch.
+    finished: Vec<Bytes>,
 }
 
 /// What the log's writer has answered; it calls from its own thread.
@@ -111,13 +127,38 @@ impl State {
         };
         match lane.builder.push(&record) {
             Err(BatchError::Full { .. }) if !lane.builder.is_empty() => {
-                self.send(at);
+                if self.is_exactly_once {
+                    lane.finished.push(lane.builder.finish());
+                } else {
+                    self.send(at);
+                }
                 self.lanes[at].builder.push(&record)?;
             }
             pushed => pushed?,
         }
-        self.lanes[at].anchors.push(out.defer());
+        if self.is_exactly_once {
+            self.epoch_bytes += record.value.map_or(0, <[u8]>::len);
+            if self.epoch_bytes >= EPOCH_BYTES {
+                out.end_epoch();
+            }
+        } else {
+            self.lanes[at].anchors.push(out.defer());
+        }
         Ok(())
+    }
+
+    /// The batches of this epoch.
+    fn take_epoch(&mut self) -> Vec<(Partition, Bytes)> {
+        self.epoch_bytes = 0;
+        let mut batches = Vec::new();
+        for lane in &mut self.lanes {
+            if !lane.builder.is_empty() {
+                lane.finished.push(lane.builder.finish());
+            }
+            let finished = lane.finished.drain(..);
+            batches.extend(finished.map(|batch| (lane.partition.clone(), batch)));
+        }
+        batches
     }
 
     fn lane_of(&self, key: Option<&[u8]>) -> usize {
@@ -176,6 +217,7 @@ impl DynBolt for LogSink {
             partition,
             builder: BatchBuilder::new(batch_bytes),
             anchors: Vec::new(),
+            finished: Vec::new(),
         };
         self.state = Some(State {
             fields: Fields::of(context)?,
@@ -185,6 +227,8 @@ impl DynBolt for LogSink {
             waiting: Vec::new(),
             next_append: 0,
             clock: context.clock_arc(),
+            is_exactly_once: context.guarantee() == Guarantee::ExactlyOnce,
+            epoch_bytes: 0,
         });
         Ok(())
     }
@@ -196,11 +240,11 @@ impl DynBolt for LogSink {
     ) -> Result<Done, ComponentError> {
         let state = self.state.as_mut().ok_or("the sink is not prepared")?;
         state.gather(tuple, out)?;
-        Ok(Done::Defer)
+        Ok(if state.is_exactly_once { Done::Ack } else { Done::Defer })
     }
 
     fn end_of_batch(&mut self, _out: &mut BoltOutput<'_>) -> Result<(), ComponentError> {
-        if let Some(state) = &mut self.state {
+        if let Some(state) = self.state.as_mut().filter(|state| !state.is_exactly_once) {
             (0..state.lanes.len()).for_each(|at| state.send(at));
             state.turn = state.turn.wrapping_add(1);
         }
@@ -210,6 +254,19 @@ impl DynBolt for LogSink {
     fn poll(&mut self, out: &mut BoltOutput<'_>) -> Result<(), ComponentError> {
         if let Some(state) = &mut self.state {
             state.settle(out);
+        }
+        Ok(())
+    }
+
+    fn commit_part(&mut self, _: u64) -> Result<Option<CommitPart>, ComponentError> {
+        let state = self.state.as_mut().ok_or("the sink is not prepared")?;
+        let batches = state.take_epoch();
+        Ok((!batches.is_empty()).then(|| Box::new(LogPart::Batches(batches)) as CommitPart))
+    }
+
+    fn taken_back(&mut self) -> Result<(), ComponentError> {
+        if let Some(state) = &mut self.state {
+            state.take_epoch();
         }
         Ok(())
     }

@@ -8,10 +8,12 @@ use tidemill_commitlog::batch::records;
 use tidemill_commitlog::offsets::{CommittedOffset, GroupOffsets};
 use tidemill_commitlog::{Log, Partition, ReadError, Subscription};
 use tidemill_engine::{
-    ComponentError, DynSpout, FailReason, MessageId, Next, SpoutOutput, TaskContext, Value,
+    CommitPart, ComponentError, DynSpout, FailReason, Guarantee, MessageId, Next, SpoutOutput,
+    TaskContext, Value,
 };
 use tidemill_world::{Clock, Moment, Wake};
 
+use crate::epochs::{LogCommitter, LogPart};
 use crate::spans::Spans;
 
 /// The fields that a [`LogSpout`] emits: key and value (bytes or null), timestamp in milliseconds since 1970, partition, offset.
@@ -22,6 +24,10 @@ const READ_BYTES: usize = 256 << 10;
 /// Committed offsets are written at most this often, and when the spout closes. What was done since is done again
 /// after a crash.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Where the number of the partition begins in the message ids of an exactly-once topology: offsets below it are more
+/// than a disk holds.
+const PARTITION_SHIFT: u32 = 48;
 
 /// Where a spout begins to read.
 #[derive(Clone)]
@@ -37,6 +43,9 @@ pub enum Start {
         /// The group's name.
         group: Arc<str>,
     },
+    /// Where the epochs of an exactly-once topology stopped; at the first record if there was none. The topology must
+    /// commit through this very committer.
+    Epochs(LogCommitter),
 }
 
 /// Reads a topic of the embedded log. Partitions are dealt to the spout's tasks in turn, by number.
@@ -89,6 +98,9 @@ impl LogSpout {
     fn source(&self, partition: Partition, context: &TaskContext) -> Source {
         let next_offset = match &self.start {
             Start::Earliest => partition.log_start_offset(),
+            Start::Epochs(committer) => committer
+                .position(&self.topic, partition.index())
+                .unwrap_or_else(|| partition.log_start_offset()),
             Start::Latest => partition.high_watermark(),
             Start::Committed { offsets, group } => offsets
                 .fetch(group, &self.topic, partition.index())
@@ -124,9 +136,17 @@ impl LogSpout {
             }
             Err(error) => return Err(error.into()),
         };
+        if matches!(self.start, Start::Epochs(_)) {
+            // A record that comes again after its epoch was taken back must have the same id.
+            let id = |offset: i64| (at as u64) << PARTITION_SHIFT | offset.cast_unsigned();
+            for batch in read.batches() {
+                emit_batch(&batch, source, id, out)?;
+            }
+            return Ok(true);
+        }
         self.spans.open(at, source.next_offset);
         for batch in read.batches() {
-            emit_batch(&batch, source, &mut self.spans, out)?;
+            emit_batch(&batch, source, |offset| self.spans.id(offset), out)?;
         }
         Ok(true)
     }
@@ -174,7 +194,7 @@ impl LogSpout {
 fn emit_batch(
     batch: &Bytes,
     source: &mut Source,
-    spans: &mut Spans,
+    mut id: impl FnMut(i64) -> MessageId,
     out: &mut SpoutOutput<'_>,
 ) -> Result<(), ComponentError> {
     let partition = Value::I64(i64::from(source.partition.index()));
@@ -191,7 +211,7 @@ fn emit_batch(
             partition,
             Value::I64(record.offset),
         ];
-        out.emit(Some(spans.id(record.offset)), &values)?;
+        out.emit(Some(id(record.offset)), &values)?;
         source.next_offset = record.offset + 1;
     }
     Ok(())
@@ -199,6 +219,10 @@ fn emit_batch(
 
 impl DynSpout for LogSpout {
     fn open(&mut self, context: &TaskContext) -> Result<(), ComponentError> {
+        let is_exactly_once = context.guarantee() == Guarantee::ExactlyOnce;
+        if is_exactly_once != matches!(self.start, Start::Epochs(_)) {
+            return Err("exactly-once topologies read from Start::Epochs, and no others do".into());
+        }
         let topic = self.log.topic(&self.topic);
         let topic =
             topic.ok_or_else(|| format!("topic {} does not exist; create it first", self.topic))?;
@@ -247,6 +271,28 @@ impl DynSpout for LogSpout {
         {
             // `next` says how long to wait; it would not be asked again for what is done after it was idle.
             commit.wake.notify();
+        }
+        Ok(())
+    }
+
+    fn commit_part(&mut self, _: u64) -> Result<Option<CommitPart>, ComponentError> {
+        // Nothing is under way: all that was emitted is done.
+        let moved = self.sources.iter().filter(|s| s.next_offset > s.committed_offset);
+        let place = |source: &Source| (Arc::clone(&self.topic), source.partition.index());
+        let positions: Vec<_> = moved.map(|source| (place(source), source.next_offset)).collect();
+        Ok((!positions.is_empty()).then(|| Box::new(LogPart::Positions(positions)) as CommitPart))
+    }
+
+    fn committed(&mut self, _: u64) {
+        for source in &mut self.sources {
+            source.done_offset = source.next_offset;
+            source.committed_offset = source.next_offset;
+        }
+    }
+
+    fn taken_back(&mut self) -> Result<(), ComponentError> {
+        for source in &mut self.sources {
+            source.next_offset = source.committed_offset;
         }
         Ok(())
     }

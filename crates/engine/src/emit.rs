@@ -303,6 +303,14 @@ macro_rules! anchor_methods {
             self.run.now
         }
 
+        /// Ends the epoch as soon as may be, because it has grown large; nothing in topologies that are not
+        /// exactly-once.
+        pub fn end_epoch(&self) {
+            if let Some(epochs) = &self.run.control.epochs {
+                epochs.request();
+            }
+        }
+
         /// A keyed state of this task, by the handle that [`TaskContext::keyed`](crate::TaskContext::keyed) gave
         /// this very task.
         #[inline]
