@@ -96,7 +96,12 @@ fn crate_tests(
     }
     for file in test_files(&home)? {
         let list = setting.output.join(format!("{file}.list"));
-        cargo(&["--test", &file, "--", "--list", "--format=terse"], TEST_LIMIT, &list)?;
+        if !cargo(&["--test", &file, "--", "--list", "--format=terse"], LIMIT, &list)?.succeeded() {
+            return Err(format!(
+                "the tests of {name}'s {file} were not listed; see {}",
+                list.display()
+            ));
+        }
         for test in read(&list).lines().filter_map(|line| line.strip_suffix(": test")) {
             let whole = format!("{file}::{test}");
             if !setting.wanted.is_empty()

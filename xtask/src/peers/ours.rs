@@ -1,4 +1,4 @@
-//! Our broker, started as Apache Kafka is: a process on a folder of its own.
+//! Our broker, started as Apache Kafka is: a process (`tidemill broker`) on a folder of its own.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -30,8 +30,7 @@ pub(crate) struct Broker {
 /// # Errors
 /// The build failed.
 pub(crate) fn build(root: &Path, build: Build) -> Result<PathBuf> {
-    let mut arguments =
-        vec!["build", "--quiet", "--package", "tidemill-broker", "--example", "serve"];
+    let mut arguments = vec!["build", "--quiet", "--package", "tidemill"];
     let folder = match build {
         Build::Debug => "debug",
         Build::Release => {
@@ -40,7 +39,7 @@ pub(crate) fn build(root: &Path, build: Build) -> Result<PathBuf> {
         }
     };
     run(&mut command(root, "cargo", &arguments))?;
-    Ok(target(root).join(folder).join("examples/serve"))
+    Ok(target(root).join(folder).join("tidemill"))
 }
 
 impl Broker {
@@ -65,7 +64,7 @@ impl Broker {
             program: program.to_path_buf(),
             partitions,
             address: format!("127.0.0.1:{}", probe::free_port()?),
-            data: folder.join("data"),
+            data: folder.join("data/log"),
             folder: folder.to_path_buf(),
         };
         broker.run()?;
@@ -79,24 +78,23 @@ impl Broker {
     pub(crate) fn run(&mut self) -> Result<Duration> {
         let started = Instant::now();
         let mut server = Command::new(&self.program);
-        server.args([
-            "--listen",
-            &self.address,
-            "--partitions",
-            &self.partitions.to_string(),
-            "--data",
-        ]);
+        server.args(["broker", "--listen", &self.address, "--data"]).arg(self.folder.join("data"));
+        // As the Kafka beside us has it: suites for clients start many groups.
+        let settings = [
+            format!("num.partitions={}", self.partitions),
+            "group.initial.rebalance.delay.ms=0".to_owned(),
+        ];
+        server.args(settings.iter().flat_map(|setting| ["--override", setting]));
         let log = std::fs::File::options().create(true).append(true).open(self.folder.join("out"));
         let log = log.map_err(|error| format!("{}: {error}", self.folder.display()))?;
-        let mut process = Running::start(
-            server.arg(&self.data).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log),
-        )?;
+        let mut process =
+            Running::start(server.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log))?;
         let stdout = process.stdout().ok_or("no output")?;
         self.process = Some(process);
         // The ready line also tells of a process that ended at once.
         let mut lines = BufReader::new(stdout).lines();
         match lines.next() {
-            Some(Ok(line)) if line.starts_with("kafka=") => {}
+            Some(Ok(line)) if line.starts_with("ready ") => {}
             _ => {
                 return Err(format!("the broker did not start; see {}/out", self.folder.display()));
             }
