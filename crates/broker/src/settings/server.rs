@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use tidemill_commitlog::LogConfig;
+use tidemill_commitlog::offsets::METADATA_BYTES_MAX;
 
 use super::layers::Layers;
 use super::told::NEVER;
@@ -42,6 +43,12 @@ impl File<'_> {
     fn millis(&self, name: &str) -> Option<Duration> {
         let ms: i64 = self.text(name)?.parse().ok()?;
         Some(u64::try_from(ms).map_or(NEVER, Duration::from_millis).min(NEVER))
+    }
+
+    /// The same for a time where a number below 0 means none at all.
+    fn millis_or_none(&self, name: &str) -> Option<Duration> {
+        let ms: i64 = self.text(name)?.parse().ok()?;
+        Some(u64::try_from(ms).map_or(Duration::ZERO, Duration::from_millis).min(NEVER))
     }
 
     fn error(&self, name: &str, why: &str) -> SettingsError {
@@ -98,7 +105,6 @@ fn bounds(file: &File<'_>, broker: &mut BrokerConfig) {
     set(&mut broker.connections_per_address_max, "max.connections.per.ip");
     set(&mut broker.fetch_bytes_max, "fetch.max.bytes");
     set(&mut broker.fetch_sessions_max, "max.incremental.fetch.session.cache.slots");
-    set(&mut broker.offset_metadata_bytes_max, "offset.metadata.max.bytes");
     set(&mut broker.partitions_told_max, "max.request.partition.size.limit");
     set(&mut broker.request_bytes_max, "socket.request.max.bytes");
     set(&mut broker.response_memory_bytes_max, "tidemill.queued.max.response.bytes");
@@ -107,6 +113,11 @@ fn bounds(file: &File<'_>, broker: &mut BrokerConfig) {
         file.number("queued.max.request.bytes", i64::MAX).filter(|bytes| *bytes > 0)
     {
         broker.request_memory_bytes_max = usize::try_from(bytes).unwrap_or(usize::MAX);
+    }
+    // Offsets have no room for a longer text, in Kafka neither; a number below 0 lets none in.
+    if let Some(bytes) = file.number("offset.metadata.max.bytes", i64::MAX) {
+        let bytes = usize::try_from(bytes).unwrap_or(0);
+        broker.offset_metadata_bytes_max = bytes.min(METADATA_BYTES_MAX);
     }
     if let Some(idle) = file.millis("connections.max.idle.ms") {
         broker.connection_idle_max = idle;
@@ -123,20 +134,21 @@ fn bounds(file: &File<'_>, broker: &mut BrokerConfig) {
 }
 
 fn groups(file: &File<'_>, broker: &mut BrokerConfig) {
-    let set = |field: &mut Duration, name| *field = file.millis(name).unwrap_or(*field);
-    set(&mut broker.groups.session_timeout_min, "group.min.session.timeout.ms");
-    set(&mut broker.groups.session_timeout_max, "group.max.session.timeout.ms");
-    set(&mut broker.groups.initial_rebalance_delay, "group.initial.rebalance.delay.ms");
-    if let Some(members) = file.number("group.max.size", usize::MAX) {
-        broker.groups.members_max = members;
-    }
-    set(&mut broker.transactions.timeout_max, "transaction.max.timeout.ms");
-    set(&mut broker.transactions.id_expiration, "transactional.id.expiration.ms");
-    set(&mut broker.groups.consumer_session_timeout, "group.consumer.session.timeout.ms");
-    set(&mut broker.groups.consumer_heartbeat_interval, "group.consumer.heartbeat.interval.ms");
-    if let Some(members) = file.number("group.consumer.max.size", usize::MAX) {
-        broker.groups.consumer_members_max = members;
-    }
+    let groups = &mut broker.groups;
+    let set = |field: &mut Duration, name| *field = file.millis_or_none(name).unwrap_or(*field);
+    set(&mut groups.session_timeout_min, "group.min.session.timeout.ms");
+    set(&mut groups.session_timeout_max, "group.max.session.timeout.ms");
+    set(&mut groups.initial_rebalance_delay, "group.initial.rebalance.delay.ms");
+    set(&mut groups.consumer_session_timeout, "group.consumer.session.timeout.ms");
+    set(&mut groups.consumer_heartbeat_interval, "group.consumer.heartbeat.interval.ms");
+    let count = |field: &mut usize, name| *field = file.number(name, usize::MAX).unwrap_or(*field);
+    count(&mut groups.members_max, "group.max.size");
+    count(&mut groups.consumer_members_max, "group.consumer.max.size");
+    let transactions = &mut broker.transactions;
+    set(&mut transactions.timeout_max, "transaction.max.timeout.ms");
+    set(&mut transactions.id_expiration, "transactional.id.expiration.ms");
+    let name = "transaction.remove.expired.transaction.cleanup.interval.ms";
+    set(&mut transactions.id_check_interval, name);
 }
 
 fn addresses(file: &File<'_>, broker: &mut BrokerConfig) -> Result<(), SettingsError> {

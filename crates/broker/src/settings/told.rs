@@ -40,6 +40,9 @@ pub(crate) fn told(config: &BrokerConfig, name: &str) -> Option<String> {
         "tidemill.replication.strict" => config.replication_factor_strict.to_string(),
         "tidemill.request.receive.timeout.ms" => millis(config.frame_grace),
         "transaction.max.timeout.ms" => millis(config.transactions.timeout_max),
+        "transaction.remove.expired.transaction.cleanup.interval.ms" => {
+            millis(config.transactions.id_check_interval)
+        }
         "transactional.id.expiration.ms" => millis(config.transactions.id_expiration),
         "advertised.listeners" => {
             let advertised = config.advertised.as_ref()?;

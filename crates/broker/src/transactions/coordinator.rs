@@ -141,6 +141,11 @@ impl Coordinator {
         self.limits.id_expiration
     }
 
+    /// How often such ids are looked for.
+    pub(crate) fn id_check_interval(&self) -> Duration {
+        self.limits.id_check_interval
+    }
+
     /// What is known of an id.
     pub(crate) fn metadata(&self, id: &str) -> Option<&Metadata> {
         self.entries.get(id).map(|entry| &entry.metadata)

@@ -28,8 +28,6 @@ const ROUNDS_MAX: usize = 32;
 const LOOK_PAUSE_MAX: Duration = Duration::from_secs(10);
 /// How long at least, so that a transaction that cannot be ended does not burn the processor.
 const LOOK_PAUSE_MIN: Duration = Duration::from_millis(100);
-/// How often idle ids are looked for (`transaction.remove.expired.transaction.cleanup.interval.ms`).
-const SWEEP_MS: i64 = 3_600_000;
 
 /// All transactions, shared by the connections.
 pub(crate) struct Transactions {
@@ -282,7 +280,8 @@ impl Transactions {
         for id in prepared {
             tokio::spawn(Arc::clone(&self).tell(id));
         }
-        let mut sweep_ms = self.now_ms().saturating_add(SWEEP_MS);
+        let interval_ms = millis(self.core().id_check_interval());
+        let mut sweep_ms = self.now_ms().saturating_add(interval_ms);
         loop {
             let deadline_ms = self.core().next_deadline_ms().unwrap_or(i64::MAX).min(sweep_ms);
             self.armed_ms.store(deadline_ms, Ordering::Release);
@@ -295,7 +294,7 @@ impl Transactions {
             self.end_overdue().await;
             if self.now_ms() >= sweep_ms {
                 self.forget_idle().await;
-                sweep_ms = self.now_ms().saturating_add(SWEEP_MS);
+                sweep_ms = self.now_ms().saturating_add(interval_ms);
             }
         }
     }
@@ -319,10 +318,7 @@ impl Transactions {
 
     /// Forgets the ids that nobody used for long.
     async fn forget_idle(self: &Arc<Self>) {
-        let idle_ms = {
-            let expiration = self.core().id_expiration();
-            i64::try_from(expiration.as_millis()).unwrap_or(i64::MAX)
-        };
+        let idle_ms = millis(self.core().id_expiration());
         let limit_ms = self.now_ms().saturating_sub(idle_ms);
         let idle = self.core().idle_since(limit_ms);
         for id in idle {
@@ -334,4 +330,8 @@ impl Transactions {
             }
         }
     }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

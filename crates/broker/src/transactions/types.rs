@@ -27,6 +27,8 @@ pub struct TransactionLimits {
     pub timeout_max: Duration,
     /// A transactional id that began no transaction for so long is forgotten (`transactional.id.expiration.ms`).
     pub id_expiration: Duration,
+    /// How often such ids are looked for (`transaction.remove.expired.transaction.cleanup.interval.ms`).
+    pub id_check_interval: Duration,
 }
 
 impl Default for TransactionLimits {
@@ -34,6 +36,7 @@ impl Default for TransactionLimits {
         Self {
             timeout_max: Duration::from_secs(15 * 60),
             id_expiration: Duration::from_secs(7 * 24 * 3600),
+            id_check_interval: Duration::from_secs(3600),
         }
     }
 }

@@ -5,8 +5,9 @@
 //! epoch i32, metadata, timestamp. We write key v1 and value v3; keys of later versions are
 //! the coordinator's own records.
 
-/// Bytes of the metadata of one offset, as Kafka's `offset.metadata.max.bytes`.
-pub const METADATA_BYTES_MAX: usize = 4096;
+/// Bytes of the metadata of one offset: its length is 16 bits with a sign. Whoever takes commits from strangers asks for less
+/// (Kafka's `offset.metadata.max.bytes`).
+pub const METADATA_BYTES_MAX: usize = i16::MAX as usize;
 
 /// How far a group has read one partition.
 #[derive(Clone, Debug, PartialEq, Eq)]

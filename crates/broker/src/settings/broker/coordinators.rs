@@ -6,6 +6,9 @@ use super::table::settings;
 /// Said of what has no effect and needs no words of its own.
 const KEPT: &str = "Not used so far; kept and told.";
 
+/// Said of the bounds of what a single group may be given, which has no effect itself.
+const BOUND: &str = "It bounds a setting of single groups, which is kept and told.";
+
 /// These settings, by name.
 pub(super) static COORDINATORS: &[BrokerSetting] = settings! {
     "add.partitions.to.txn.retry.backoff.max.ms": Int = Some("100"), Range::AtLeast(0), Start, false, KEPT;
@@ -15,15 +18,15 @@ pub(super) static COORDINATORS: &[BrokerSetting] = settings! {
     "group.consumer.heartbeat.interval.ms": Int = Some("5000"), Range::AtLeast(1), Start, true,
         "How often members of the consumer protocol are told to come.";
     "group.consumer.max.assignment.interval.ms": Int = Some("15000"), Range::AtLeast(0), Start, false, KEPT;
-    "group.consumer.max.heartbeat.interval.ms": Int = Some("15000"), Range::AtLeast(1), Start, false, KEPT;
-    "group.consumer.max.session.timeout.ms": Int = Some("60000"), Range::AtLeast(1), Start, false, KEPT;
+    "group.consumer.max.heartbeat.interval.ms": Int = Some("15000"), Range::AtLeast(1), Start, false, BOUND;
+    "group.consumer.max.session.timeout.ms": Int = Some("60000"), Range::AtLeast(1), Start, false, BOUND;
     "group.consumer.max.size": Int = Some("2147483647"), Range::AtLeast(1), Start, true,
         "Members of one group (consumer protocol). Here at most 10000 unless it is set.";
     "group.consumer.migration.policy": String = Some("bidirectional"), Range::Any, Start, true,
         "Always `disabled` here: members of the two protocols do not mix in a group, and an empty one takes either.";
     "group.consumer.min.assignment.interval.ms": Int = Some("0"), Range::AtLeast(0), Start, false, KEPT;
-    "group.consumer.min.heartbeat.interval.ms": Int = Some("5000"), Range::AtLeast(1), Start, false, KEPT;
-    "group.consumer.min.session.timeout.ms": Int = Some("45000"), Range::AtLeast(1), Start, false, KEPT;
+    "group.consumer.min.heartbeat.interval.ms": Int = Some("5000"), Range::AtLeast(1), Start, false, BOUND;
+    "group.consumer.min.session.timeout.ms": Int = Some("45000"), Range::AtLeast(1), Start, false, BOUND;
     "group.consumer.session.timeout.ms": Int = Some("45000"), Range::AtLeast(1), Start, true,
         "How long a member of the consumer protocol may be silent.";
     "group.coordinator.append.linger.ms": Int = Some("-1"), Range::AtLeast(-1), Start, false, KEPT;
@@ -41,7 +44,7 @@ pub(super) static COORDINATORS: &[BrokerSetting] = settings! {
     "group.min.session.timeout.ms": Int = Some("6000"), Range::Any, Start, true,
         "The shortest session timeout of a member (classic protocol).";
     "offset.metadata.max.bytes": Int = Some("4096"), Range::Any, Start, true,
-        "The longest text beside a committed offset.";
+        "The longest text beside a committed offset. At most 32767 here.";
     "offsets.commit.timeout.ms": Int = Some("5000"), Range::AtLeast(1), Start, false, KEPT;
     "offsets.load.buffer.size": Int = Some("5242880"), Range::AtLeast(1), Start, false, KEPT;
     "offsets.retention.check.interval.ms": Long = Some("600000"), Range::AtLeast(1), Start, false, KEPT;
@@ -53,12 +56,12 @@ pub(super) static COORDINATORS: &[BrokerSetting] = settings! {
     "producer.id.expiration.ms": Int = Some("86400000"), Range::AtLeast(1), Start, true,
         "A producer that appends nothing for so long is forgotten.";
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": Int = Some("10000"), Range::AtLeast(1), Start, false,
-        KEPT;
+        "A transaction is aborted as soon as its time is over.";
     "transaction.max.timeout.ms": Int = Some("900000"), Range::AtLeast(1), Start, true,
         "The longest a producer may ask its transactions to stay open.";
     "transaction.partition.verification.enable": Boolean = Some("true"), Range::Any, Wide, false, KEPT;
-    "transaction.remove.expired.transaction.cleanup.interval.ms": Int = Some("3600000"), Range::AtLeast(1), Start, false,
-        KEPT;
+    "transaction.remove.expired.transaction.cleanup.interval.ms": Int = Some("3600000"), Range::AtLeast(1), Start, true,
+        "How often it is looked for transactional ids that nobody uses any more.";
     "transaction.state.log.load.buffer.size": Int = Some("5242880"), Range::AtLeast(1), Start, false, KEPT;
     "transaction.state.log.min.isr": Int = Some("2"), Range::AtLeast(1), Start, false, KEPT;
     "transaction.state.log.num.partitions": Int = Some("50"), Range::AtLeast(1), Start, false, KEPT;

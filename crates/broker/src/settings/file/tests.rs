@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use tidemill_commitlog::Cleanup;
 
 use super::*;
-use crate::settings::told;
+use crate::settings::{Range, told};
 
 /// As Kafka's distribution has it, shortened.
 const SAMPLE: &str = "\
@@ -150,6 +150,39 @@ fn what_is_told_is_what_holds() {
         assert_eq!(told(&broker, name).as_deref(), Some(value));
     }
     assert_eq!(told(&broker, "num.io.threads"), None);
+}
+
+/// A value of a whole number that is in range and not the default.
+fn other(setting: &broker::BrokerSetting) -> String {
+    let Range::AtLeast(least) = setting.range else { return "7".to_owned() };
+    (least + 7).to_string()
+}
+
+#[test]
+fn whatever_groups_and_transactions_are_given_holds() {
+    let (_, table) = broker::TABLES.iter().find(|(subject, _)| subject.contains("Groups")).unwrap();
+    // Of these one has a single value here, and one is the log's.
+    let aside = ["group.consumer.migration.policy", "producer.id.expiration.ms"];
+    for setting in table.iter().filter(|one| one.has_effect && !aside.contains(&one.name)) {
+        let text = format!("{}={}", setting.name, other(setting));
+        let (settings, warnings) = parse_properties(&text).unwrap();
+        assert_eq!(told(&settings.broker, setting.name), Some(other(setting)), "{text}");
+        assert_eq!(warnings, [], "{text}");
+    }
+    assert_eq!(parse("producer.id.expiration.ms=7").log.producer_expiration_ms, 7);
+}
+
+#[test]
+fn what_is_below_zero_is_none_at_all() {
+    let broker = parse(
+        "group.min.session.timeout.ms=-1\ngroup.initial.rebalance.delay.ms=-1\noffset.metadata.max.bytes=-1",
+    )
+    .broker;
+    assert_eq!(broker.groups.session_timeout_min, Duration::ZERO);
+    assert_eq!(broker.groups.initial_rebalance_delay, Duration::ZERO);
+    assert_eq!(broker.offset_metadata_bytes_max, 0);
+    let broker = parse("offset.metadata.max.bytes=2147483647").broker;
+    assert_eq!(told(&broker, "offset.metadata.max.bytes").as_deref(), Some("32767"));
 }
 
 proptest! {
