@@ -23,9 +23,11 @@ from kafka.admin import (
 from kafka.coordinator.consumer import ConsumerCoordinator
 from kafka.errors import (
     InvalidConfigurationError,
+    InvalidProducerEpochError,
     InvalidTopicError,
     KafkaError,
     MessageSizeTooLargeError,
+    ProducerFencedError,
     TopicAlreadyExistsError,
     UnknownTopicOrPartitionError,
 )
@@ -168,6 +170,103 @@ def a_producer_with_its_defaults_is_idempotent():
     client = consumer(topic)
     assert [one.value for one in take(client, 5000)] == [b"%d" % n for n in range(5000)]
     client.close()
+
+
+def transactional(what):
+    """A producer that has begun with its transactional id."""
+    client = KafkaProducer(bootstrap_servers=BROKER, transactional_id=name(what))
+    client.init_transactions()
+    return client
+
+
+def transact(client, topic, *values, commit=True):
+    """One transaction with these records."""
+    client.begin_transaction()
+    for value in values:
+        client.send(topic, value, partition=0)
+    client.flush(PATIENCE_S)
+    client.commit_transaction() if commit else client.abort_transaction()
+
+
+def values_up_to(topic, last, isolation_level):
+    """The values up to the one that is `last`, which is the last that was written."""
+    client = consumer(topic, isolation_level=isolation_level)
+    values, deadline = [], time.monotonic() + PATIENCE_S
+    while last not in values and time.monotonic() < deadline:
+        values += [one.value for one in take(client, 1)]
+    client.close()
+    return values
+
+
+@check
+def only_committed_transactions_are_read_by_who_asks_for_that():
+    topic = create(name("transactions"))
+    client = transactional("transactions")
+    transact(client, topic, b"one", b"two")
+    transact(client, topic, b"dropped", commit=False)
+    transact(client, topic, b"last")
+    client.close()
+    committed = values_up_to(topic, b"last", "read_committed")
+    assert committed == [b"one", b"two", b"last"], committed
+    everything = values_up_to(topic, b"last", "read_uncommitted")
+    assert everything == [b"one", b"two", b"dropped", b"last"], everything
+
+
+@check
+def an_open_transaction_holds_its_readers_back():
+    topic = create(name("open"))
+    client, place = transactional("open"), TopicPartition(topic, 0)
+    client.begin_transaction()
+    client.send(topic, b"open", partition=0).get(PATIENCE_S)
+    ends = {}
+    for level in ("read_committed", "read_uncommitted"):
+        reader = consumer(isolation_level=level)
+        ends[level] = reader.end_offsets([place])[place]
+        reader.close()
+    assert ends == {"read_committed": 0, "read_uncommitted": 1}, ends
+    client.commit_transaction()
+    client.close()
+    assert values_up_to(topic, b"open", "read_committed") == [b"open"]
+
+
+@check
+def offsets_count_with_their_transaction():
+    source, target, group = create(name("source")), create(name("target")), name("moved-group")
+    fill(source, 4)
+    place, client = TopicPartition(source, 0), transactional("moved")
+    reader = consumer(source, group_id=group, enable_auto_commit=False)
+    taken = take(reader, 4)
+    seen = []
+    for offset, commit in ((2, True), (4, False)):
+        client.begin_transaction()
+        client.send(target, taken[offset - 1].value, partition=0)
+        offsets = {place: OffsetAndMetadata(offset, "", -1)}
+        client.send_offsets_to_transaction(offsets, reader.group_metadata())
+        client.commit_transaction() if commit else client.abort_transaction()
+        seen.append(reader.committed(place))
+    assert seen == [2, 2], seen
+    transact(client, target, b"last")
+    client.close()
+    reader.close()
+    assert values_up_to(target, b"last", "read_committed") == [b"1", b"last"]
+
+
+@check
+def a_new_producer_with_the_id_puts_the_old_one_out():
+    topic = create(name("fenced"))
+    old = transactional("fenced")
+    old.begin_transaction()
+    old.send(topic, b"old", partition=0).get(PATIENCE_S)
+    new = transactional("fenced")
+    try:
+        old.commit_transaction()
+        raise AssertionError("the old producer committed")
+    except (ProducerFencedError, InvalidProducerEpochError):
+        pass
+    old.close(timeout=0)
+    transact(new, topic, b"new")
+    new.close()
+    assert values_up_to(topic, b"new", "read_committed") == [b"new"]
 
 
 @check
