@@ -4,7 +4,8 @@
 //! Transaction `n` of a producer writes the value `producer:n` to two topics and commits the offset `n + 1` for the producer's
 //! group, as one program does that reads, computes and writes.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "a process is killed after a real time")]
 #![allow(clippy::print_stdout, reason = "the child process speaks to the test")]
 
 mod support;
@@ -95,7 +96,7 @@ impl Producer {
     fn connect(address: SocketAddr, number: usize) -> Self {
         let socket = TcpStream::connect(address).unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        let is_new = number % 2 == 0;
+        let is_new = number.is_multiple_of(2);
         let sequences = [0; TOPICS.len()];
         Self { number, socket, is_new, id: -1, epoch: -1, sequences, correlation: 0 }
     }
