@@ -12,7 +12,7 @@
 //!
 //! [`types`] what goes in and out, [`member`] one member, [`group`] one group and its rebalance,
 //! [`join`] and [`requests`] what each request does to it, [`subscription`] which topics it reads,
-//! [`kept`] and [`restore`] what of it outlives the process,
+//! [`kept`] and [`restore`] what of it outlives the process, [`expiry`] which offsets are too old,
 //! [`coordinator`] all groups of both protocols, [`driver`] the side with the sockets' tasks, the clock and the log.
 //!
 //! # The story
@@ -25,6 +25,7 @@
 pub(crate) mod consumer;
 pub(crate) mod coordinator;
 pub(crate) mod driver;
+mod expiry;
 pub(crate) mod group;
 mod join;
 pub(crate) mod kept;

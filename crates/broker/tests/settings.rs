@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use support::{Connection, Server};
 use tidemill_broker::settings::parse_properties;
 use tidemill_commitlog::TopicConfig;
@@ -12,6 +14,7 @@ use tidemill_wire::join_group::{JoinGroupRequest, JoinGroupRequestProtocol};
 use tidemill_wire::offset_commit::{
     OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
+use tidemill_wire::offset_fetch::{OffsetFetchRequest, OffsetFetchRequestGroup};
 use tidemill_wire::{ErrorCode, Text};
 
 /// A broker with the settings of a file; where it listens is the test's business.
@@ -104,4 +107,19 @@ fn texts_beside_offsets_are_as_long_as_they_may_be() {
             assert_eq!(commit(&mut client, "s", &longer), ErrorCode::OffsetMetadataTooLarge);
         }
     }
+}
+
+#[test]
+fn offsets_are_let_go_while_the_broker_runs() {
+    let server = Server::with(|config| {
+        config.groups.offsets_retention = Duration::ZERO;
+        config.groups.offsets_check_interval = Duration::from_millis(5);
+    });
+    server.log().create_topic("t", TopicConfig::default()).unwrap();
+    let mut client = server.connect();
+    assert_eq!(commit(&mut client, "s", ""), ErrorCode::None);
+    let group = OffsetFetchRequestGroup { group_id: "s".into(), ..Default::default() };
+    let request = OffsetFetchRequest { groups: vec![group], ..Default::default() };
+    // Each round is a request that is answered; it ends when the offset is gone.
+    while !client.call(&request, 8).groups[0].topics.is_empty() {}
 }

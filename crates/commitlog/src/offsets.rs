@@ -15,6 +15,7 @@ mod codec;
 mod kept;
 #[cfg(test)]
 mod tests;
+mod under_way;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,6 +32,7 @@ use crate::partition::Partition;
 pub use codec::{CommittedOffset, METADATA_BYTES_MAX};
 use codec::{OffsetKey, decode_key, decode_value, encode_key, encode_value};
 use kept::{Change, Kept};
+use under_way::UnderWay;
 
 /// The topic that holds the offsets, as in Kafka.
 pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
@@ -65,6 +67,17 @@ pub enum OffsetsError {
     Batch(#[from] BatchError),
 }
 
+/// What became of a group's offsets.
+#[derive(Debug)]
+pub struct Expired {
+    /// How many go.
+    pub gone: usize,
+    /// How many stay, with those that open transactions hold.
+    pub left: usize,
+    /// Ready when they are gone durably.
+    pub done: AppendFuture,
+}
+
 /// The committed offsets of all groups. Cloning is one reference count. Open it once per log.
 #[derive(Clone)]
 pub struct GroupOffsets(Arc<Inner>);
@@ -77,6 +90,8 @@ struct Inner {
     turn: Mutex<()>,
     /// The sequence that follows for each producer that committed in a transaction, with its epoch.
     sequences: Mutex<Sequences>,
+    /// Commits that are not answered yet.
+    under_way: UnderWay,
 }
 
 type Sequences = BTreeMap<i64, (i16, i32)>;
@@ -116,6 +131,7 @@ impl GroupOffsets {
             kept: Mutex::new(kept),
             turn: Mutex::default(),
             sequences: Mutex::default(),
+            under_way: UnderWay::default(),
         })))
     }
 
@@ -228,6 +244,40 @@ impl GroupOffsets {
         future
     }
 
+    /// Forgets the offsets of a group that `is_over` says yes to: it is given topic, partition and when that was
+    /// committed, milliseconds since 1970. It must not call this again. Offsets that an open transaction is about to replace stay.
+    ///
+    /// `None` while a commit of the group is on its way to the log: nothing is changed, ask later.
+    pub fn expire(&self, group: &str, is_over: impl Fn(&str, i32, i64) -> bool) -> Option<Expired> {
+        let inner = &self.0;
+        let turn = inner.turn();
+        if inner.under_way.has(group) {
+            return None;
+        }
+        let (changes, left) = self.over(group, is_over);
+        let (gone, outcome) = (changes.len(), Outcome::default());
+        let done = outcome.future();
+        Inner::change_in_turn(inner, &turn, changes, None, move |result| outcome.set(result));
+        Some(Expired { gone, left, done })
+    }
+
+    /// The tombstones, and how many offsets stay.
+    fn over(&self, group: &str, is_over: impl Fn(&str, i32, i64) -> bool) -> (Vec<Change>, usize) {
+        let kept = self.0.kept();
+        let all = kept.places(group).len();
+        let committed = kept.groups.get(group).into_iter().flatten();
+        let over = committed
+            .filter(|((topic, partition), held)| is_over(topic, *partition, held.timestamp_ms));
+        let keys = over.map(|((topic, partition), _)| {
+            let (group, topic) = (group.to_owned(), topic.clone());
+            OffsetKey { group, topic, partition: *partition }
+        });
+        let gone: Vec<Change> =
+            keys.filter(|key| !kept.is_pending(key)).map(|key| Change::Offset(key, None)).collect();
+        let left = all.saturating_sub(gone.len());
+        (gone, left)
+    }
+
     /// Keeps records of the coordinator in the order given; one without a value removes what its key had. They
     /// are durable when the future is ready. Keys are those of Kafka's record types but the offsets' own, which would
     /// be taken for offsets at the next start.
@@ -251,10 +301,26 @@ impl Inner {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The right to append, for as long as it is held.
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Appends changes and applies them once they are in the log. The writer answers in the order of the
     /// log, so the map changes in that order too.
     fn change(
         inner: &Arc<Self>,
+        changes: Vec<Change>,
+        within: Option<Within>,
+        done: impl FnOnce(Result<Appended, AppendError>) + Send + 'static,
+    ) {
+        let turn = inner.turn();
+        Self::change_in_turn(inner, &turn, changes, within, done);
+    }
+
+    fn change_in_turn(
+        inner: &Arc<Self>,
+        _turn: &MutexGuard<'_, ()>,
         changes: Vec<Change>,
         within: Option<Within>,
         done: impl FnOnce(Result<Appended, AppendError>) + Send + 'static,
@@ -269,7 +335,6 @@ impl Inner {
             }));
             return;
         }
-        let _turn = inner.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let stamp = within.map(|within| inner.stamp(within));
         let batches = match inner.encode(&changes, stamp) {
             Ok(batches) => batches,
@@ -279,6 +344,7 @@ impl Inner {
             inner.numbered(stamp, changes.len());
         }
         let answered = Arc::clone(inner);
+        let group = inner.under_way.begin(&changes);
         inner.partition.append(batches, Acks::Synced, move |result| {
             let producer_id = within.map(|within| within.producer_id);
             match (&result, producer_id) {
@@ -287,6 +353,7 @@ impl Inner {
                 (Err(_), Some(producer_id)) => drop(answered.sequences().remove(&producer_id)),
                 (Err(_), None) => {}
             }
+            answered.under_way.done(group.as_ref());
             done(result);
         });
     }

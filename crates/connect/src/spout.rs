@@ -36,7 +36,8 @@ pub enum Start {
     Earliest,
     /// After the last record that is there.
     Latest,
-    /// Where this group stopped; at the first record if it never began. What is done is committed for it.
+    /// Where this group stopped; at the first record if it never began. What is done is committed for it. A broker over the
+    /// same log lets go of an offset that was not committed anew for its `offsets.retention.minutes`.
     Committed {
         /// The offsets of all groups.
         offsets: GroupOffsets,

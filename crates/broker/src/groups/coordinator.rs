@@ -16,8 +16,17 @@ use super::subscription::CONSUMER;
 use super::text::detached;
 use super::types::{
     CommitKind, CommitScope, Effect, GROUPS_MAX, GroupLimits, GroupView, Identity, JoinInput,
-    JoinRefused, Listed, SyncInput, earlier,
+    JoinRefused, Life, Listed, SyncInput, earlier,
 };
+
+/// When a group lost its last member.
+#[derive(Clone, Copy, Debug)]
+enum Since {
+    /// In this process.
+    Seen(Moment),
+    /// Before it: milliseconds since 1970.
+    Wall(i64),
+}
 
 /// The groups. A classic one that has lost its last member is forgotten but for when that was; one of the consumer
 /// protocol stays with its epoch until it is deleted or another takes its name. Offsets are kept elsewhere.
@@ -25,8 +34,8 @@ use super::types::{
 pub(crate) struct Coordinator {
     limits: GroupLimits,
     groups: BTreeMap<Text, Kind>,
-    /// When classic groups lost their last member.
-    emptied: BTreeMap<Text, Moment>,
+    /// When classic groups lost their last member; kept on the disk, too.
+    emptied: BTreeMap<Text, Since>,
 }
 
 #[derive(Debug)]
@@ -56,10 +65,12 @@ fn keep(group: &Text, changes: Vec<Change>) -> impl Iterator<Item = Effect> + '_
 }
 
 /// What a step of a classic group calls for, with what is to be kept of it. That goes first, so that it is on its way
-/// to the disk before a member hears of it.
-fn effects_of(id: &Text, group: &mut Group) -> Vec<Effect> {
+/// to the disk before a member hears of it. Of one that lost its last member it is kept when that was, if there is `room`.
+fn effects_of(id: &Text, group: &mut Group, room: bool) -> Vec<Effect> {
     let mut effects = Vec::new();
-    if group.is_idle() {
+    if group.is_idle() && group.had_members() && room {
+        effects.push(Effect::KeepClassic(id.clone(), Some(group.kept())));
+    } else if group.is_idle() {
         effects.extend(unkeep(id, group));
     } else if std::mem::take(&mut group.must_keep) {
         group.is_kept = true;
@@ -79,13 +90,23 @@ impl Coordinator {
         Self { limits, groups: BTreeMap::new(), emptied: BTreeMap::new() }
     }
 
-    /// Takes over the classic groups that were kept before the broker was last stopped.
+    /// What was set.
+    pub(crate) fn limits(&self) -> GroupLimits {
+        self.limits
+    }
+
+    /// Takes over the classic groups that were kept before the broker was last stopped, each with the wall time of that
+    /// in milliseconds, if it is known.
     pub(crate) fn restore_classic(
         &mut self,
-        kept: impl Iterator<Item = (Text, KeptGroup)>,
+        kept: impl Iterator<Item = (Text, KeptGroup, Option<i64>)>,
         now: Moment,
     ) {
-        for (id, group) in kept.filter(|(_, group)| !group.members.is_empty()) {
+        for (id, group, kept_ms) in kept {
+            if group.members.is_empty() {
+                self.note_emptied(&id, kept_ms.map(Since::Wall));
+                continue;
+            }
             let group = Kind::Classic(Box::new(Group::restored(self.limits, group, now)));
             self.groups.insert(id, group);
         }
@@ -94,7 +115,7 @@ impl Coordinator {
     /// Takes over what was kept of groups of the consumer protocol before the broker was last stopped.
     pub(crate) fn restore(&mut self, kept: impl Iterator<Item = (Text, Change)>, now: Moment) {
         for (group, change) in kept {
-            let fresh = || Kind::Consumer(Box::new(ConsumerGroup::new(self.limits, now)));
+            let fresh = || Kind::Consumer(Box::new(ConsumerGroup::new(self.limits)));
             if let Kind::Consumer(found) = self.groups.entry(group).or_insert_with(fresh) {
                 found.restore(change);
             }
@@ -122,22 +143,20 @@ impl Coordinator {
         }
     }
 
-    /// Makes place for a group of the other protocol: one without members gives its name away.
+    /// Makes place for a group of the other protocol: one without members, or what is kept of it, gives its name away.
     fn give_way(&mut self, group: &Text) -> Vec<Effect> {
-        let empty = self.groups.get(group).is_some_and(|found| !found.has_members());
-        if empty { self.forget(group) } else { Vec::new() }
+        self.forget(group)
     }
 
     /// Forgets a group without members.
     pub(crate) fn forget(&mut self, group: &Text) -> Vec<Effect> {
-        self.emptied.remove(group);
-        match self.groups.get(group) {
-            Some(found) if found.has_members() => return Vec::new(),
-            Some(_) => {}
-            None => return Vec::new(),
+        if self.has_members(group) {
+            return Vec::new();
         }
+        let was_emptied = self.emptied.remove(group).is_some();
         match self.groups.remove(group) {
             Some(Kind::Consumer(_)) => keep(group, ConsumerGroup::forget()).collect(),
+            _ if was_emptied => vec![Effect::KeepClassic(group.clone(), None)],
             Some(Kind::Classic(found)) => unkeep(group, &found).into_iter().collect(),
             None => Vec::new(),
         }
@@ -224,10 +243,10 @@ impl Coordinator {
     ) -> (Result<Beaten, Refusal>, Vec<Effect>) {
         let mut effects = Vec::new();
         let answer = check(group, input)
-            .and_then(|()| self.consumer_group(group, input.epoch == JOIN_EPOCH, now, &mut effects))
+            .and_then(|()| self.consumer_group(group, input.epoch == JOIN_EPOCH, &mut effects))
             .and_then(|found| match input.epoch {
                 JOIN_EPOCH.. => found.heartbeat(input, topics, now),
-                _ => found.leave(input, now),
+                _ => found.leave(input),
             });
         if let Some(found) = self.consumer(group) {
             effects.extend(keep(group, found.take_changes()));
@@ -243,7 +262,6 @@ impl Coordinator {
         &mut self,
         group: &Text,
         joins: bool,
-        now: Moment,
         effects: &mut Vec<Effect>,
     ) -> Result<&mut ConsumerGroup, Refusal> {
         let absent =
@@ -256,7 +274,7 @@ impl Coordinator {
                 let message = format!("the broker has {GROUPS_MAX} groups, which is all it takes");
                 return Err(Refusal::new(ErrorCode::GroupMaxSizeReached, message));
             }
-            let fresh = Kind::Consumer(Box::new(ConsumerGroup::new(self.limits, now)));
+            let fresh = Kind::Consumer(Box::new(ConsumerGroup::new(self.limits)));
             self.groups.insert(detached(group), fresh);
             self.emptied.remove(group);
         }
@@ -310,22 +328,31 @@ impl Coordinator {
         now: Moment,
         change: impl FnOnce(&mut Group) -> T,
     ) -> Option<(T, Vec<Effect>)> {
+        let room = self.has_room(group);
         let found = self.classic(group)?;
         let result = change(found);
-        let effects = effects_of(group, found);
+        let effects = effects_of(group, found, room);
         if found.is_idle() {
+            let since = found.had_members().then_some(Since::Seen(now));
             self.groups.remove(group);
-            self.note_emptied(group, now);
-        } else {
+            self.note_emptied(group, since);
+        } else if !found.members.is_empty() {
             self.emptied.remove(group);
         }
         Some((result, effects))
     }
 
     /// Without room for more, a group's offsets are as old as their commits.
-    fn note_emptied(&mut self, group: &Text, now: Moment) {
-        if self.emptied.len() < GROUPS_MAX {
-            self.emptied.insert(detached(group), now);
+    fn has_room(&self, group: &Text) -> bool {
+        self.emptied.len() < GROUPS_MAX || self.emptied.contains_key(group)
+    }
+
+    /// A group that never had members changes nothing about when one of its name lost its last.
+    fn note_emptied(&mut self, group: &Text, since: Option<Since>) {
+        if let Some(since) = since
+            && self.has_room(group)
+        {
+            self.emptied.insert(detached(group), since);
         }
     }
 
@@ -333,6 +360,7 @@ impl Coordinator {
     pub(crate) fn tick(&mut self, now: Moment) -> Vec<Effect> {
         let mut effects = Vec::new();
         let mut idle = Vec::new();
+        let mut room = GROUPS_MAX.saturating_sub(self.emptied.len());
         for (id, group) in &mut self.groups {
             if group.next_deadline().is_none_or(|deadline| deadline > now) {
                 continue;
@@ -340,9 +368,10 @@ impl Coordinator {
             match group {
                 Kind::Classic(group) => {
                     group.tick(now);
-                    effects.append(&mut effects_of(id, group));
+                    effects.append(&mut effects_of(id, group, room > 0));
                     if group.is_idle() {
-                        idle.push(id.clone());
+                        room = room.saturating_sub(1);
+                        idle.push((id.clone(), group.had_members().then_some(Since::Seen(now))));
                     }
                 }
                 Kind::Consumer(group) => {
@@ -351,9 +380,9 @@ impl Coordinator {
                 }
             }
         }
-        for id in idle {
+        for (id, since) in idle {
             self.groups.remove(&id);
-            self.note_emptied(&id, now);
+            self.note_emptied(&id, since);
         }
         effects
     }
@@ -378,13 +407,27 @@ impl Coordinator {
         self.groups.contains_key(group)
     }
 
-    /// Since when a group that is known or was seen has been without members.
-    pub(crate) fn empty_since(&self, group: &Text) -> Option<Moment> {
+    /// Whether a group is in use; `wall_ms` is `now` by the wall clock.
+    pub(crate) fn life(&self, group: &Text, now: Moment, wall_ms: i64) -> Life {
         match self.groups.get(group) {
-            Some(Kind::Consumer(found)) => found.empty_since(),
-            Some(Kind::Classic(_)) => None,
-            None => self.emptied.get(group).copied(),
+            Some(Kind::Consumer(_)) => Life::Reading,
+            Some(Kind::Classic(found)) if found.is_settled() => Life::Reading,
+            Some(Kind::Classic(found)) if !found.members.is_empty() => Life::Busy,
+            Some(Kind::Classic(_)) | None => match self.emptied.get(group) {
+                Some(Since::Wall(since_ms)) => Life::Empty { since_ms: *since_ms },
+                Some(Since::Seen(since)) => {
+                    let ago = i64::try_from(now.since(*since).as_millis()).unwrap_or(i64::MAX);
+                    Life::Empty { since_ms: wall_ms.saturating_sub(ago) }
+                }
+                None => Life::Absent,
+            },
         }
+    }
+
+    /// The groups without members of which something is kept beside their offsets.
+    pub(crate) fn without_members(&self) -> Vec<Text> {
+        let empty = self.groups.iter().filter(|(_, group)| !group.has_members());
+        empty.map(|(id, _)| id).chain(self.emptied.keys()).cloned().collect()
     }
 
     /// Whether a member of the group reads the topic.

@@ -1,7 +1,7 @@
 //! The side of the groups with tasks, a clock and the log: hands requests in, waits for answers, keeps on the disk what
 //! is to be kept, lets time pass.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use std::time::Duration;
@@ -16,10 +16,11 @@ use super::consumer::changes::{Change, KeyValue};
 use super::consumer::topics::{Topic, Topics};
 use super::consumer::types::{Beaten, ConsumerView, HeartbeatInput, JOIN_EPOCH, Refusal};
 use super::coordinator::Coordinator;
+use super::expiry::{is_over, may_go};
 use super::kept::{KeptGroup, key};
 use super::types::{
     CommitKind, CommitScope, Effect, GroupLimits, GroupView, Identity, JoinInput, JoinRefused,
-    Joined, Life, Listed, SyncInput, Synced, Ticket,
+    Joined, Listed, SyncInput, Synced, Ticket,
 };
 
 /// How old the picture of the topics may be that a heartbeat is answered by; a member that joins has it made anew.
@@ -261,21 +262,6 @@ impl Groups {
         self.core().coordinator.is_known(group)
     }
 
-    /// Whether a group is in use.
-    #[expect(dead_code, reason = "whoever lets old offsets go asks; that is built beside this")]
-    pub(crate) fn life(&self, group: &Text) -> Life {
-        let core = self.core();
-        if core.coordinator.has_members(group) {
-            return Life::Members;
-        }
-        let since = core.coordinator.empty_since(group);
-        since.map_or(Life::Absent, |since| {
-            let ago = self.now().since(since).as_millis();
-            let ago = i64::try_from(ago).unwrap_or(i64::MAX);
-            Life::Empty { since_ms: self.world.clock().wall_ms().saturating_sub(ago) }
-        })
-    }
-
     /// Whether a member of the group reads the topic.
     pub(crate) fn is_subscribed(&self, group: &Text, topic: &Text) -> bool {
         self.core().coordinator.is_subscribed(group, topic)
@@ -324,8 +310,59 @@ impl Groups {
         }
     }
 
-    /// Lets time pass, for ever.
+    /// Lets old offsets of a group go, and the group itself if nothing is left of it. Ready when that is on the disk;
+    /// `None` if there is nothing to do. `limit_ms` is the retention before now, milliseconds since 1970.
+    pub(super) fn expire(&self, group: &Text, limit_ms: i64) -> Option<AppendFuture> {
+        // Locked throughout, so that no member joins between the look and the deed.
+        let mut core = self.core();
+        let coordinator = &core.coordinator;
+        let life = coordinator.life(group, self.now(), self.world.clock().wall_ms());
+        let expired = self.offsets.expire(group, |topic, _, commit_ms| {
+            let is_read = || coordinator.is_subscribed(group, &Text::from(topic));
+            is_over(life, is_read, commit_ms, limit_ms)
+        })?;
+        if expired.gone > 0 {
+            tracing::info!(%group, offsets = expired.gone, "offsets that nobody uses are let go");
+        }
+        let forgotten = if expired.left == 0 && may_go(life) {
+            let effects = core.coordinator.forget(group);
+            self.settle(&mut core, effects)
+        } else {
+            None
+        };
+        forgotten.or((expired.gone > 0).then_some(expired.done))
+    }
+
+    /// The groups that have offsets, or have no members.
+    pub(super) fn with_offsets(&self) -> BTreeSet<Text> {
+        let mut groups: BTreeSet<Text> =
+            self.core().coordinator.without_members().into_iter().collect();
+        groups.extend(self.offsets.groups().into_iter().map(Text::from));
+        groups
+    }
+
+    /// Lets old offsets go at each interval, for ever.
+    async fn expire_all(&self, limits: GroupLimits) {
+        let retention_ms = i64::try_from(limits.offsets_retention.as_millis()).unwrap_or(i64::MAX);
+        loop {
+            self.world.clock().sleep(limits.offsets_check_interval).await;
+            for group in self.with_offsets() {
+                let limit_ms = self.world.clock().wall_ms().saturating_sub(retention_ms);
+                let Some(done) = self.expire(&group, limit_ms) else { continue };
+                if let Err(error) = done.await {
+                    tracing::warn!(%group, %error, "old offsets stay until the next look");
+                }
+            }
+        }
+    }
+
+    /// Lets time pass and old offsets go, for ever.
     pub(crate) async fn run(self: Arc<Self>) {
+        let limits = self.core().coordinator.limits();
+        tokio::join!(self.pass_time(), self.expire_all(limits));
+    }
+
+    async fn pass_time(&self) {
         loop {
             let next = {
                 let mut core = self.core();

@@ -76,6 +76,11 @@ impl Group {
         self.members.is_empty() && self.pending.is_empty()
     }
 
+    /// Whether a member was in it at any time.
+    pub(crate) fn had_members(&self) -> bool {
+        self.generation > 0
+    }
+
     pub(crate) fn effect(&mut self, effect: Effect) {
         self.effects.push(effect);
     }

@@ -18,7 +18,7 @@ const VERSION: i16 = 3;
 /// The first version with flexible lengths.
 const FLEXIBLE: i16 = 4;
 
-/// A classic group with an assignment.
+/// A classic group with an assignment, or one that has lost its last member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KeptGroup {
     pub(crate) protocol_type: Text,
@@ -41,6 +41,9 @@ pub(crate) struct KeptMember {
     pub(crate) subscription: Bytes,
     pub(crate) assignment: Bytes,
 }
+
+/// What a record says.
+pub(crate) type Decoded = (Text, KeptGroup, Option<i64>);
 
 /// The key of a group.
 ///
@@ -70,11 +73,12 @@ impl KeptGroup {
         Ok(out.into_bytes())
     }
 
-    /// The group and its name; `None` for records of other types.
+    /// The group's name, the group, and when it was kept, milliseconds since 1970, which old versions do not say. `None`
+    /// for records of other types.
     ///
     /// # Errors
     /// The bytes are not those of the record's type.
-    pub(crate) fn decode(key: &Bytes, value: &Bytes) -> Result<Option<(Text, Self)>, DecodeError> {
+    pub(crate) fn decode(key: &Bytes, value: &Bytes) -> Result<Option<Decoded>, DecodeError> {
         let mut key = Reader::new(key.clone());
         if key.i16("key version")? != GROUP {
             return Ok(None);
@@ -87,12 +91,11 @@ impl KeptGroup {
         let generation = from.i32("generation")?;
         let protocol = from.nullable_string("protocol", true)?;
         let leader = from.nullable_string("leader", true)?;
-        if version >= 2 {
-            from.i64("currentStateTimestamp")?;
-        }
+        let kept_ms = if version >= 2 { Some(from.i64("currentStateTimestamp")?) } else { None };
         let members = from.array("members", |from| KeptMember::read(from, version))?;
         from.skip_tags("GroupMetadata")?;
-        Ok(Some((group, Self { protocol_type, generation, protocol, leader, members })))
+        let kept = Self { protocol_type, generation, protocol, leader, members };
+        Ok(Some((group, kept, kept_ms.filter(|ms| *ms >= 0))))
     }
 }
 

@@ -26,6 +26,11 @@ impl Group {
         })
     }
 
+    /// Whether offsets may be let go while there are members: they are consumers that have settled on what to read.
+    pub(crate) fn is_settled(&self) -> bool {
+        !self.members.is_empty() && self.is_of_consumers() && self.state == State::Stable
+    }
+
     /// Whether the members are consumers.
     pub(crate) fn is_of_consumers(&self) -> bool {
         self.protocol_type.as_deref() == Some(CONSUMER)

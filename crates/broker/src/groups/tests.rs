@@ -1,5 +1,6 @@
 //! Groups, step by step: the coordinator is stepped by hand, time is a number.
 
+mod expiry;
 mod kept;
 mod model;
 

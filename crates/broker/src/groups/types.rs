@@ -37,6 +37,10 @@ pub struct GroupLimits {
     pub consumer_heartbeat_interval: Duration,
     /// Members of one group of the consumer protocol (`group.consumer.max.size`).
     pub consumer_members_max: usize,
+    /// How long offsets are kept that nobody uses (`offsets.retention.minutes`).
+    pub offsets_retention: Duration,
+    /// How often such offsets are looked for (`offsets.retention.check.interval.ms`).
+    pub offsets_check_interval: Duration,
 }
 
 impl Default for GroupLimits {
@@ -49,6 +53,8 @@ impl Default for GroupLimits {
             consumer_session_timeout: Duration::from_secs(45),
             consumer_heartbeat_interval: Duration::from_secs(5),
             consumer_members_max: 10_000,
+            offsets_retention: Duration::from_secs(7 * 24 * 3600),
+            offsets_check_interval: Duration::from_secs(600),
         }
     }
 }
@@ -185,15 +191,17 @@ pub(crate) enum CommitKind {
 /// Whether a group is in use, for whoever lets old offsets go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Life {
-    /// There is none, or it was without members when the broker started: an offset is as old as its commit.
+    /// Nobody used the group protocol: an offset is as old as its commit.
     Absent,
-    /// It has been without members since this wall time.
+    /// A classic group has been without members since this wall time.
     Empty {
         /// Milliseconds since 1970.
         since_ms: i64,
     },
-    /// It has members; ask which topics they read.
-    Members,
+    /// It is known which topics its members read; none, if there are no members.
+    Reading,
+    /// It has members, and nobody knows what they read, or soon will read.
+    Busy,
 }
 
 /// One group in a list.

@@ -141,6 +141,10 @@ fn groups(file: &File<'_>, broker: &mut BrokerConfig) {
     set(&mut groups.initial_rebalance_delay, "group.initial.rebalance.delay.ms");
     set(&mut groups.consumer_session_timeout, "group.consumer.session.timeout.ms");
     set(&mut groups.consumer_heartbeat_interval, "group.consumer.heartbeat.interval.ms");
+    set(&mut groups.offsets_check_interval, "offsets.retention.check.interval.ms");
+    if let Some(minutes) = file.number("offsets.retention.minutes", u64::MAX) {
+        groups.offsets_retention = Duration::from_secs(minutes.saturating_mul(60)).min(NEVER);
+    }
     let count = |field: &mut usize, name| *field = file.number(name, usize::MAX).unwrap_or(*field);
     count(&mut groups.members_max, "group.max.size");
     count(&mut groups.consumer_members_max, "group.consumer.max.size");

@@ -34,6 +34,8 @@ pub(crate) fn told(config: &BrokerConfig, name: &str) -> Option<String> {
         "max.request.partition.size.limit" => config.partitions_told_max.to_string(),
         "num.partitions" => config.num_partitions.to_string(),
         "offset.metadata.max.bytes" => config.offset_metadata_bytes_max.to_string(),
+        "offsets.retention.check.interval.ms" => millis(config.groups.offsets_check_interval),
+        "offsets.retention.minutes" => (config.groups.offsets_retention.as_secs() / 60).to_string(),
         "queued.max.request.bytes" => config.request_memory_bytes_max.to_string(),
         "socket.request.max.bytes" => config.request_bytes_max.to_string(),
         "tidemill.queued.max.response.bytes" => config.response_memory_bytes_max.to_string(),

@@ -231,3 +231,26 @@ fn a_plain_commit_after_a_pending_one_stays_and_a_deletion_takes_both() {
     end(&simulation, &offsets, 7, 0, true);
     assert_eq!((offset(0), offset(1)), (None, None));
 }
+
+#[test]
+fn an_offset_that_is_just_being_committed_anew_does_not_expire() {
+    let simulation = Simulation::new(3);
+    let (_log, offsets) = open(&simulation);
+    drop(
+        offsets
+            .commit("g", &[("t", 0, CommittedOffset::new(1)), ("t", 1, CommittedOffset::new(1))]),
+    );
+    run(&simulation);
+    let first_ms = simulation.world().clock().wall_ms();
+    simulation.clock().advance(Duration::from_secs(1));
+    drop(offsets.commit("g", &[("t", 0, CommittedOffset::new(2))]));
+    let is_over = |_: &str, _: i32, commit_ms: i64| commit_ms <= first_ms;
+    assert!(offsets.expire("g", is_over).is_none());
+    assert_eq!(offsets.expire("h", is_over).map(|other| (other.gone, other.left)), Some((0, 0)));
+    run(&simulation);
+    let expired = offsets.expire("g", is_over).unwrap();
+    assert_eq!((expired.gone, expired.left), (1, 1));
+    run(&simulation);
+    assert!(expired.done.try_get().unwrap().is_ok());
+    assert_eq!(offsets.fetch_all("g"), [("t".to_owned(), 0, CommittedOffset::new(2))]);
+}

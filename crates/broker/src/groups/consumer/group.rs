@@ -35,14 +35,12 @@ pub(crate) struct ConsumerGroup {
     pub(super) regexes: Regexes,
     /// The picture of the topics that the epoch was last held against.
     seen_topics: u64,
-    /// Since when there are no members.
-    pub(super) empty_since: Option<Moment>,
     changes: Vec<Change>,
 }
 
 impl ConsumerGroup {
     /// A group without members.
-    pub(crate) fn new(limits: GroupLimits, now: Moment) -> Self {
+    pub(crate) fn new(limits: GroupLimits) -> Self {
         Self {
             limits,
             epoch: 0,
@@ -54,7 +52,6 @@ impl ConsumerGroup {
             owners: HashMap::new(),
             regexes: Regexes::default(),
             seen_topics: 0,
-            empty_since: Some(now),
             changes: Vec::new(),
         }
     }
@@ -77,11 +74,6 @@ impl ConsumerGroup {
     /// Whether it has no members.
     pub(crate) fn is_empty(&self) -> bool {
         self.members.is_empty()
-    }
-
-    /// Since when it has no members.
-    pub(crate) fn empty_since(&self) -> Option<Moment> {
-        self.empty_since
     }
 
     /// A static member is back under a new id, which takes the place of the old one.
@@ -126,7 +118,6 @@ impl ConsumerGroup {
             self.owners.insert(one, id.clone());
         }
         self.members.insert(id.clone(), member);
-        self.empty_since = None;
         if repatterned {
             self.forget_patterns();
         }
@@ -271,7 +262,7 @@ impl ConsumerGroup {
     }
 
     /// Takes a member out; the others get what it had with their next heartbeats.
-    pub(super) fn remove(&mut self, id: &Text, now: Moment) {
+    pub(super) fn remove(&mut self, id: &Text) {
         let Some(member) = self.members.remove(id) else { return };
         self.target.remove(id);
         for one in member.current.holds() {
@@ -289,9 +280,6 @@ impl ConsumerGroup {
         self.changes.push(Change::Member(id.clone(), None));
         self.forget_patterns();
         self.bump();
-        if self.members.is_empty() {
-            self.empty_since = Some(now);
-        }
     }
 
     /// Lets time pass: silent members go, and those that do not give up what they were told to.
@@ -308,7 +296,7 @@ impl ConsumerGroup {
             .collect();
         for id in gone {
             tracing::info!(member = &*id, "a member of a consumer group was silent and is out");
-            self.remove(&id, now);
+            self.remove(&id);
         }
     }
 

@@ -130,7 +130,7 @@ impl ConsumerGroup {
     ///
     /// # Errors
     /// It is not known, or another has its static id.
-    pub(crate) fn leave(&mut self, input: &HeartbeatInput, now: Moment) -> Result<Beaten, Refusal> {
+    pub(crate) fn leave(&mut self, input: &HeartbeatInput) -> Result<Beaten, Refusal> {
         let id = &input.member_id;
         if let Some(instance) = &input.instance_id {
             self.admit_static_leave(id, instance)?;
@@ -140,7 +140,7 @@ impl ConsumerGroup {
         if input.epoch == AWAY_EPOCH {
             self.go_away(id);
         } else {
-            self.remove(id, now);
+            self.remove(id);
         }
         Ok(Beaten {
             member_id: id.clone(),

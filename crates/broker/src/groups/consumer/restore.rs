@@ -52,6 +52,5 @@ impl ConsumerGroup {
                 self.regexes.add(pattern, regex);
             }
         }
-        self.empty_since = self.members.is_empty().then_some(now);
     }
 }

@@ -3,6 +3,9 @@
 use super::super::kept::{KeptGroup, KeptMember, key};
 use super::*;
 
+/// When everything was kept, milliseconds since 1970.
+const KEPT_MS: i64 = 77;
+
 /// What was last to be kept.
 fn kept(bench: &Bench) -> Option<KeptGroup> {
     let kept = bench.effects.iter().rev().find_map(|effect| match effect {
@@ -19,7 +22,7 @@ fn restarted(bench: &Bench) -> Bench {
     let mut next = Bench::new(GroupLimits::default());
     next.now = bench.now;
     next.tickets = bench.tickets;
-    let kept = kept(bench).map(|kept| ("g".into(), kept));
+    let kept = kept(bench).map(|kept| ("g".into(), kept, Some(KEPT_MS)));
     next.coordinator.restore_classic(kept.into_iter(), next.now);
     next
 }
@@ -74,7 +77,7 @@ fn the_record_has_kafkas_bytes_and_reads_back_in_every_version() {
     .concat();
     for bytes in [v3, v2, flexible] {
         let read = KeptGroup::decode(&key, &Bytes::from(bytes.clone())).unwrap();
-        assert_eq!(read, Some(("g".into(), group.clone())));
+        assert_eq!(read, Some(("g".into(), group.clone(), Some(9))));
         for length in 0..bytes.len() {
             let cut = Bytes::copy_from_slice(&bytes[..length]);
             assert!(KeptGroup::decode(&key, &cut).is_err(), "cut at {length}");
@@ -130,16 +133,40 @@ fn a_static_member_keeps_its_place_over_a_restart() {
 }
 
 #[test]
-fn a_group_that_loses_its_last_member_is_not_kept() {
+fn of_a_group_that_loses_its_last_member_it_is_kept_when_that_was() {
     let (mut bench, a, b) = two();
+    let life = |bench: &Bench| bench.coordinator.life(&"g".into(), bench.now, 10_000);
     assert_eq!(kept(&bench).map(|kept| kept.members.len()), Some(2));
     bench.leave(&a, None);
+    assert_eq!(life(&bench), Life::Busy);
     bench.leave(&b, None);
-    assert_eq!(kept(&bench), None);
-    // One that never had an assignment was never kept.
+    assert_eq!(kept(&bench).map(|kept| kept.members.len()), Some(0));
+    bench.pass(Duration::from_secs(1));
+    assert_eq!(life(&bench), Life::Empty { since_ms: 9_000 });
+    let mut bench = restarted(&bench);
+    assert_eq!((bench.state(), life(&bench)), ("none", Life::Empty { since_ms: KEPT_MS }));
+    // Somebody who never came in does not change it, a member does.
+    let mut asks = bench.input("c", "");
+    asks.needs_known_id = true;
+    bench.send(&asks);
+    bench.pass(SESSION);
+    assert_eq!(life(&bench), Life::Empty { since_ms: KEPT_MS });
+    let ticket = bench.join("c", "");
+    let c = bench.joined(ticket).member_id;
+    assert_eq!(life(&bench), Life::Busy);
+    bench.leave(&c, None);
+    assert_eq!(life(&bench), Life::Empty { since_ms: 10_000 });
+    bench.effects = bench.coordinator.forget(&"g".into());
+    assert_eq!((kept(&bench), life(&bench)), (None, Life::Absent));
+}
+
+#[test]
+fn a_group_that_nobody_was_in_is_not_kept() {
     let mut bench = Bench::new(GroupLimits::default());
-    let ticket = bench.join("a", "");
-    bench.joined(ticket);
-    bench.leave("a1", None);
+    let mut asks = bench.input("a", "");
+    asks.needs_known_id = true;
+    bench.send(&asks);
+    bench.pass(SESSION);
+    assert_eq!(bench.state(), "none");
     assert!(!bench.effects.iter().any(|effect| matches!(effect, Effect::KeepClassic(..))));
 }

@@ -47,8 +47,10 @@ pub(super) static COORDINATORS: &[BrokerSetting] = settings! {
         "The longest text beside a committed offset. At most 32767 here.";
     "offsets.commit.timeout.ms": Int = Some("5000"), Range::AtLeast(1), Start, false, KEPT;
     "offsets.load.buffer.size": Int = Some("5242880"), Range::AtLeast(1), Start, false, KEPT;
-    "offsets.retention.check.interval.ms": Long = Some("600000"), Range::AtLeast(1), Start, false, KEPT;
-    "offsets.retention.minutes": Int = Some("10080"), Range::AtLeast(1), Start, false, KEPT;
+    "offsets.retention.check.interval.ms": Long = Some("600000"), Range::AtLeast(1), Start, true,
+        "How often it is looked for offsets that nobody uses any more.";
+    "offsets.retention.minutes": Int = Some("10080"), Range::AtLeast(1), Start, true,
+        "How long offsets are kept after a group lost its last member; those of topics that a group does not read, and those committed without the group protocol, after their commit.";
     "offsets.topic.compression.codec": Int = Some("0"), Range::Any, Start, false, KEPT;
     "offsets.topic.num.partitions": Int = Some("50"), Range::AtLeast(1), Start, false, KEPT;
     "offsets.topic.replication.factor": Short = Some("3"), Range::AtLeast(1), Start, false, KEPT;
