@@ -369,8 +369,15 @@ What the broker serves, written from its dispatch table. Apache Kafka 4.3 is the
 answered as Kafka answers it.
 
 Idempotent producers, the default of Kafka's clients, are served: a batch that is sent again is kept once, also over a
-crash. So are transactions, in the protocol of KIP-890 (`transaction.version=2`) and in the older one; each ends with one group
-commit of all its partitions. There is no SASL and no TLS yet.
+crash. So are transactions, in the protocol of KIP-890 (`transaction.version=2`) and in the older one: the coordinator's record and the
+markers of all partitions are one group commit, which no crash parts. Only where a partition cannot take its
+marker is it done in Kafka's two steps.
+
+Groups are served in the classic protocol and in that of KIP-848; members of both do not mix in one group. Offsets that nobody
+uses go after `offsets.retention.minutes`, by Kafka's rules (KIP-211).
+
+Not served: TLS, SASL and ACLs; share groups and streams groups; tiered storage; replicas and other brokers. Quotas are kept
+and told, and not enforced.
 
 | API | key | versions | |
 |---|---|---|---|
