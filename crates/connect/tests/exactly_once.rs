@@ -66,6 +66,11 @@ impl DynBolt for Text {
     }
 }
 
+/// The disk is in memory, so what a log lays out ahead is small.
+fn config() -> LogConfig {
+    LogConfig { wal_bytes: 32 << 20, ..LogConfig::new("data") }
+}
+
 struct Life {
     log: Log,
     _engine: Engine,
@@ -75,7 +80,7 @@ impl Life {
     /// `None` if the machine died while it started.
     fn start(simulation: &Simulation, random: &mut SeededRandom) -> Option<Self> {
         let world = simulation.world();
-        let log = Log::open(world.clone(), LogConfig::new("data")).ok()?;
+        let log = Log::open(world.clone(), config()).ok()?;
         for (topic, partitions) in [("in", 2), ("out", 2)] {
             let keep_all = TopicConfig { partitions, retention_ms: None, ..TopicConfig::default() };
             log.ensure_topic(topic, keep_all).ok()?;
@@ -181,6 +186,7 @@ fn run(seed: u64) {
         }
         simulation.crash();
     }
+    panic!("seed {seed}: the last life did not start");
 }
 
 #[test]

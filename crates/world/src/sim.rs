@@ -118,3 +118,10 @@ impl Simulation {
         self.disk.crash();
     }
 }
+
+impl Drop for Simulation {
+    /// Drivers hold the world, and the world its threads: without this neither would ever go.
+    fn drop(&mut self) {
+        self.threads.forget_all();
+    }
+}
