@@ -108,7 +108,9 @@ pub(crate) fn sdist(folder: &Path, name: &str, version: &str) -> Result<PathBuf>
 /// # Errors
 /// It failed; the message names the file.
 pub(crate) fn logged(folder: &Path, program: &str, arguments: &[&str], limit_s: u64) -> Result<()> {
-    let log = folder.join(format!("{}.out", program.rsplit('/').next().unwrap_or(program)));
+    // The program's name comes last: librdkafka takes every `configure.*` for a part of its own configure.
+    let name = program.rsplit('/').next().unwrap_or(program);
+    let log = folder.join(format!("output-of-{name}.txt"));
     let mut command: Command = command(folder, program, arguments);
     let ended = within(std::time::Duration::from_secs(limit_s), write_to(&mut command, &log)?)?;
     if ended.succeeded() {
