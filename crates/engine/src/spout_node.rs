@@ -209,6 +209,8 @@ impl<C: SpoutCore> SpoutNode<C> {
 
     #[cold]
     fn panicked(&mut self, panic: &str, run: &mut Run) {
+        // The instance that follows begins at what was committed: what this one emitted since would come twice.
+        run.fail_epoch();
         // An emit that was under way is forgotten: its root was never opened.
         run.leave_unanchored(Scope::none());
         discard(self.core.take());

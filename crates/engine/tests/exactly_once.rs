@@ -99,7 +99,7 @@ struct Numbers {
     memory: Memory,
     next: u64,
     count: u64,
-    retries: u32,
+    trouble: Trouble,
 }
 
 const WORDS: [&str; 5] = ["tide", "mill", "wheel", "water", "stone"];
@@ -117,6 +117,9 @@ impl DynSpout for Numbers {
         if self.next >= self.count {
             return Ok(Next::Finished);
         }
+        if self.trouble.strikes() {
+            panic_on_purpose();
+        }
         out.emit(
             self.next,
             &[Value::Str(word_of(self.next)), Value::I64(self.next.cast_signed())],
@@ -128,7 +131,7 @@ impl DynSpout for Numbers {
         panic!("the engine takes epochs back by itself");
     }
     fn retries(&self) -> Retries {
-        Retries::Engine(RetryPolicy { limit: self.retries, ..RetryPolicy::default() })
+        Retries::Engine(RetryPolicy { limit: self.trouble.retries, ..RetryPolicy::default() })
     }
     fn commit_part(&mut self, _: u64) -> Result<Option<CommitPart>, ComponentError> {
         Ok(Some(Box::new(Part::Position(self.next))))
@@ -238,8 +241,8 @@ fn counting(memory: &Memory, count: u64, tasks: usize, trouble: &Trouble) -> Top
     let mut builder = TopologyBuilder::new("t");
     builder.exactly_once(memory.clone(), Duration::from_millis(20));
     let spout = memory.clone();
-    let retries = trouble.retries;
-    let make = move || Numbers { memory: spout.clone(), next: 0, count, retries };
+    let emitting = trouble.clone();
+    let make = move || Numbers { memory: spout.clone(), next: 0, count, trouble: emitting.clone() };
     builder.dyn_spout("numbers", make).output(&["word", "number"]);
     let counting = trouble.clone();
     builder
@@ -385,7 +388,8 @@ fn what_no_epoch_can_keep_is_refused() {
     builder.guarantee(Guarantee::ExactlyOnce);
     let memory = Memory::new(1, false);
     let spout = memory.clone();
-    let make = move || Numbers { memory: spout.clone(), next: 0, count: 1, retries: 0 };
+    let make =
+        move || Numbers { memory: spout.clone(), next: 0, count: 1, trouble: Trouble::none() };
     builder.dyn_spout("numbers", make).output(&["word", "number"]);
     assert_eq!(builder.build().unwrap_err(), BuildError::NoCommitter);
     let windows = Windows::tumbling(Span::Count(5));
