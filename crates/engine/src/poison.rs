@@ -4,7 +4,7 @@
 //! committed; past the limit it is dead, and goes to the stream of dead letters instead. One whose dead letter
 //! fails as often is done without: nobody wants it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::error::FailReason;
 use crate::policy::{MessageId, Retries};
@@ -15,7 +15,7 @@ use crate::tracker::Emission;
 pub(crate) struct Poison {
     limit: u32,
     failed: BTreeMap<MessageId, (u32, FailReason)>,
-    due: Vec<Buried>,
+    due: VecDeque<Buried>,
 }
 
 /// A dead letter to be emitted.
@@ -55,13 +55,23 @@ impl Poison {
             && *attempts <= self.limit.saturating_mul(2).saturating_add(1)
         {
             let (attempts, reason) = (*attempts, reason.clone());
-            self.due.push(Buried { emission, bytes, reason, attempts });
+            self.due.push_back(Buried { emission, bytes, reason, attempts });
         }
     }
 
-    /// What was buried since the last call.
-    pub(crate) fn take_due(&mut self) -> Vec<Buried> {
-        std::mem::take(&mut self.due)
+    /// The next one to be emitted.
+    pub(crate) fn next_due(&mut self) -> Option<Buried> {
+        self.due.pop_front()
+    }
+
+    /// Whether any is to be emitted.
+    pub(crate) fn has_due(&self) -> bool {
+        !self.due.is_empty()
+    }
+
+    /// The epoch is taken back: what was to be emitted comes again.
+    pub(crate) fn undo(&mut self) {
+        self.due.clear();
     }
 
     /// The epoch was committed: all that was in it is done.

@@ -412,6 +412,7 @@ impl<C: SpoutCore> SpoutNode<C> {
     }
 
     fn undo(&mut self, run: &mut Run) {
+        self.state.poison.undo();
         let emitted = std::mem::take(&mut self.epoch_roots);
         self.epoch_roots_max = self.epoch_roots_max.min(emitted / 2).max(1);
         if let Some(Err(error)) = self.guard(run, |core, _, _, _| core.taken_back()) {
@@ -420,10 +421,16 @@ impl<C: SpoutCore> SpoutNode<C> {
         self.due = Due::Now;
     }
 
-    /// Emits the roots that are dead letters on the stream for them.
+    fn has_nothing_left(&self) -> bool {
+        let state = &self.state;
+        state.tracker.pending() == 0 && state.backlog.is_empty() && !state.poison.has_due()
+    }
+
+    /// Emits the roots that are dead letters on the stream for them, as far as there is room.
     fn bury(&mut self, run: &mut Run) {
-        for buried in self.state.poison.take_due() {
-            let Some(root) = self.state.tracker.reserve() else { continue };
+        while self.state.poison.has_due() {
+            let Some(root) = self.state.tracker.reserve() else { return };
+            let Some(buried) = self.state.poison.next_due() else { return };
             run.enter_spout(root);
             let emission = buried.emission;
             let (reason, attempts) = (&buried.reason, buried.attempts);
@@ -465,7 +472,7 @@ impl<C: SpoutCore> SpoutNode<C> {
     /// Lets the topology end once this task has nothing left to do with it.
     fn settle_work(&mut self, run: &Run) {
         let stopped = self.due == Due::Never || run.control.state() == State::Draining;
-        let done = self.state.tracker.pending() == 0 && self.state.backlog.is_empty();
+        let done = self.has_nothing_left();
         if !self.working || !stopped || !done {
             return;
         }
@@ -528,6 +535,7 @@ impl<C: SpoutCore> SpoutTask for SpoutNode<C> {
         let woken = self.state.task.context.wake.take();
         moved |= self.replay_due(run);
         moved |= emit_backlog(&mut self.outs, &mut self.state, run);
+        self.bury(run);
         let told = self.tell(run);
         if may_emit && self.may_emit(run, woken || told) {
             moved |= self.emit(run);
@@ -570,7 +578,7 @@ impl<C: SpoutCore> SpoutTask for SpoutNode<C> {
     }
 
     fn is_quiet(&self) -> bool {
-        self.state.tracker.pending() == 0 && self.state.backlog.is_empty()
+        self.has_nothing_left()
     }
 
     fn epoch(&mut self, step: EpochStep, run: &mut Run, parts: &mut Parts) {

@@ -120,11 +120,11 @@ impl DynSpout for Numbers {
         if self.trouble.strikes() {
             panic_on_purpose();
         }
-        out.emit(
-            self.next,
-            &[Value::Str(word_of(self.next)), Value::I64(self.next.cast_signed())],
-        )?;
-        self.next += 1;
+        // More at once than there may be room for.
+        for number in self.next..self.count.min(self.next + 5) {
+            out.emit(number, &[Value::Str(word_of(number)), Value::I64(number.cast_signed())])?;
+            self.next = number + 1;
+        }
         Ok(Next::More)
     }
     fn fail(&mut self, _: MessageId, _: &tidemill_engine::FailReason) {
@@ -359,6 +359,7 @@ fn a_record_that_always_fails_becomes_a_dead_letter_of_its_epoch() {
         })
     };
     builder.dyn_bolt("dead", collect).shuffle(("numbers", "__dead_letter"));
+    builder.max_pending(1);
     let lab = Lab::new(42, 2);
     let running = lab.submit(builder.build().unwrap());
     lab.finish(&running, LIMIT);
