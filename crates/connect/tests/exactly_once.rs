@@ -192,7 +192,7 @@ fn run(seed: u64) {
 #[test]
 fn each_record_counts_once_whatever_fails_and_whenever_the_machine_dies() {
     let seeds = std::env::var("EXACTLY_ONCE_SEEDS").ok().and_then(|seeds| seeds.parse().ok());
-    for seed in 0..seeds.unwrap_or(10) {
+    for seed in 0..seeds.unwrap_or(12) {
         run(seed);
     }
 }

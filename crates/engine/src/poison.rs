@@ -6,9 +6,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::context::OutputStream;
 use crate::error::FailReason;
 use crate::policy::{MessageId, Retries};
+use crate::run::Run;
+use crate::target::AnyStreams;
 use crate::tracker::Emission;
+use crate::tuple_ref::Repr;
+use crate::value::{Items, ListRef, Value};
 
 /// See the module.
 #[derive(Default)]
@@ -78,4 +83,26 @@ impl Poison {
     pub(crate) fn settle(&mut self) {
         self.failed.clear();
     }
+}
+
+/// Emits a root on the stream of dead letters: what it is, its fields as written, why, and after how many attempts.
+pub(crate) fn push_dead(
+    dead_letters: &mut AnyStreams,
+    outputs: &[OutputStream],
+    (emission, bytes, reason, attempts): (Emission, &[u8], &FailReason, u32),
+    run: &mut Run,
+) -> u64 {
+    let stream = outputs.get(emission.to.stream as usize);
+    let count = stream.map_or(0, |stream| stream.fields.len());
+    let values = ListRef(Items::Encoded { bytes, count });
+    let reason = reason.to_string();
+    let fields = [
+        Value::I64(emission.id.cast_signed()),
+        Value::Str(&reason),
+        Value::I64(i64::from(attempts)),
+        Value::Str(stream.map_or("", |stream| &stream.stream)),
+        Value::List(values),
+    ];
+    let streams = dead_letters.list.iter_mut();
+    streams.map(|stream| stream.push(None, Repr::Values(&fields), run, None)).sum()
 }

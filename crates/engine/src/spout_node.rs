@@ -7,12 +7,11 @@ use std::time::Duration;
 use tidemill_world::Moment;
 
 use crate::component::{DynSpout, Spout};
-use crate::context::OutputStream;
 use crate::control::State;
 use crate::emit::{SpoutState, emit_backlog};
 use crate::epochs::{EpochStep, Parts};
-use crate::error::{ComponentError, FailReason};
-use crate::poison::Poison;
+use crate::error::ComponentError;
+use crate::poison::{Poison, push_dead};
 use crate::policy::{Next, Retries};
 use crate::roots::Notices;
 use crate::run::{Emitted, Run, Scope};
@@ -20,9 +19,7 @@ use crate::spout_core::{AnySpout, SpoutCore, TypedSpout};
 use crate::supervise::{Supervisor, discard, guarded};
 use crate::target::{AnyStreams, NodeSpec, Outputs, StreamSpec};
 use crate::task::TaskState;
-use crate::tracker::{Emission, Outcome, Tracker};
-use crate::tuple_ref::Repr;
-use crate::value::{Items, ListRef, Value};
+use crate::tracker::{Outcome, Tracker};
 
 /// Calls of `next` in one turn; a turn ends sooner when its tuples or its time run out.
 const TURN_CALLS: u32 = 256;
@@ -122,6 +119,9 @@ struct SpoutNode<C: SpoutCore> {
     supervisor: Supervisor,
     due: Due,
     active: bool,
+    /// It was woken or told of a root since `next` was called last. That may have been when it could not emit: between
+    /// epochs, or while a queue was full.
+    spoken_to: bool,
     errors_in_row: u32,
     /// Whether this task still keeps the topology from ending.
     working: bool,
@@ -151,6 +151,7 @@ impl<C: SpoutCore> SpoutNode<C> {
             supervisor: Supervisor::default(),
             due: Due::Now,
             active: true,
+            spoken_to: false,
             errors_in_row: 0,
             working: true,
             epoch_roots: 0,
@@ -277,12 +278,12 @@ impl<C: SpoutCore> SpoutNode<C> {
         emitted
     }
 
-    fn may_emit(&self, run: &Run, spoken_to: bool) -> bool {
+    fn may_emit(&self, run: &Run) -> bool {
         let due = match self.due {
             Due::Never => false,
             Due::Now => true,
-            Due::Woken => spoken_to,
-            Due::At(moment) => spoken_to || moment <= run.now,
+            Due::Woken => self.spoken_to,
+            Due::At(moment) => self.spoken_to || moment <= run.now,
         };
         due && self.active && !run.is_stalled() && !self.is_epoch_full(run)
     }
@@ -496,28 +497,6 @@ impl<C: SpoutCore> SpoutNode<C> {
     }
 }
 
-/// Emits a root on the stream of dead letters: what it is, its fields as written, why, and after how many attempts.
-fn push_dead(
-    dead_letters: &mut AnyStreams,
-    outputs: &[OutputStream],
-    (emission, bytes, reason, attempts): (Emission, &[u8], &FailReason, u32),
-    run: &mut Run,
-) -> u64 {
-    let stream = outputs.get(emission.to.stream as usize);
-    let count = stream.map_or(0, |stream| stream.fields.len());
-    let values = ListRef(Items::Encoded { bytes, count });
-    let reason = reason.to_string();
-    let fields = [
-        Value::I64(emission.id.cast_signed()),
-        Value::Str(&reason),
-        Value::I64(i64::from(attempts)),
-        Value::Str(stream.map_or("", |stream| &stream.stream)),
-        Value::List(values),
-    ];
-    let streams = dead_letters.list.iter_mut();
-    streams.map(|stream| stream.push(None, Repr::Values(&fields), run, None)).sum()
-}
-
 impl<C: SpoutCore> SpoutTask for SpoutNode<C> {
     fn start(&mut self, run: &mut Run) {
         self.outs.each_fused(&mut |task| task.start(run));
@@ -532,12 +511,14 @@ impl<C: SpoutCore> SpoutTask for SpoutNode<C> {
         let mut moved = self.take_notices(run);
         let table = &run.ledger()[self.state.tracker.spout() as usize].table;
         self.state.tracker.scan(table, run.now);
-        let woken = self.state.task.context.wake.take();
+        self.spoken_to |= self.state.task.context.wake.take();
         moved |= self.replay_due(run);
         moved |= emit_backlog(&mut self.outs, &mut self.state, run);
         self.bury(run);
         let told = self.tell(run);
-        if may_emit && self.may_emit(run, woken || told) {
+        self.spoken_to |= told;
+        if may_emit && self.may_emit(run) {
+            self.spoken_to = false;
             moved |= self.emit(run);
             self.tell(run);
         }
