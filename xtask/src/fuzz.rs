@@ -1,10 +1,12 @@
-//! `cargo xtask fuzz [NAME…] [--seconds N]`: each target for so long, with what earlier runs found to be of interest.
+//! `cargo xtask fuzz [NAME…] [--seconds N]`: each target for so many seconds of processor time, with what earlier runs
+//! found to be of interest.
 //!
 //! libFuzzer is linked by the crate `libfuzzer-sys`; the compiler's own coverage pass works on the stable toolchain, so
 //! nothing has to be installed. The corpus stays in `.tools/fuzz/`, an input that fails is left beside it.
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use crate::process::{Result, command, output, run as run_command};
 
@@ -24,6 +26,8 @@ const FLAGS: &[&str] = &[
 const TARGET: &str = ".tools/fuzz/target";
 /// The longest input, bytes.
 const INPUT_BYTES_MAX: usize = 16 << 10;
+/// A target is started anew after so long, seconds on the clock, and asked how much processor time it took.
+const SLICE_SECONDS: u64 = 60;
 /// What a target may have resident, MiB: libFuzzer's own limit, far above what inputs may cost.
 const RESIDENT_MIB_MAX: usize = 2_048;
 
@@ -78,7 +82,7 @@ fn parse(arguments: &[String]) -> Result<(Vec<String>, u64)> {
     Ok((names, seconds))
 }
 
-/// Runs one target and prints its last line.
+/// Runs one target until it has had its processor time, and prints a line.
 fn fuzz(root: &Path, binaries: &Path, name: &str, seconds: u64) -> Result<()> {
     let home = root.join(".tools/fuzz");
     let (corpus, found) = (home.join("corpus").join(name), home.join("failures").join(name));
@@ -86,9 +90,23 @@ fn fuzz(root: &Path, binaries: &Path, name: &str, seconds: u64) -> Result<()> {
         std::fs::create_dir_all(folder)
             .map_err(|error| format!("{}: {error}", folder.display()))?;
     }
-    let mut command = Command::new(binaries.join(name));
+    let (wanted, mut had, mut inputs) = (Duration::from_secs(seconds), Duration::ZERO, 0);
+    while had < wanted {
+        let left = (wanted - had).as_secs() + 1;
+        let before = children_time()?;
+        inputs += slice(&binaries.join(name), &corpus, &found, left.min(SLICE_SECONDS))?;
+        had += children_time()?.saturating_sub(before);
+    }
+    println!("{name}: {inputs} inputs in {} s of processor time, none failed", had.as_secs());
+    Ok(())
+}
+
+/// Runs a target for so long on the clock, and returns how many inputs it took.
+fn slice(binary: &Path, corpus: &Path, found: &Path, seconds: u64) -> Result<u64> {
+    let name = binary.display();
+    let mut command = Command::new(binary);
     command
-        .arg(&corpus)
+        .arg(corpus)
         .arg(format!("-max_total_time={seconds}"))
         .arg(format!("-max_len={INPUT_BYTES_MAX}"))
         .arg(format!("-rss_limit_mb={RESIDENT_MIB_MAX}"))
@@ -96,13 +114,28 @@ fn fuzz(root: &Path, binaries: &Path, name: &str, seconds: u64) -> Result<()> {
         .args(["-print_final_stats=1", "-verbosity=0", "-timeout=20"]);
     let output = command.output().map_err(|error| format!("{name}: {error}"))?;
     let text = String::from_utf8_lossy(&output.stderr);
-    let count = text.lines().find_map(|line| line.strip_prefix("stat::number_of_executed_units:"));
-    if output.status.success() {
-        println!("{name}: {} inputs in {seconds} s, none failed", count.unwrap_or(" ?").trim());
-        return Ok(());
+    if !output.status.success() {
+        eprintln!("{text}");
+        return Err(format!("{name}: an input failed, it is in {}", found.display()));
     }
-    eprintln!("{text}");
-    Err(format!("{name}: an input failed, it is in {}", found.display()))
+    let count = text.lines().find_map(|line| line.strip_prefix("stat::number_of_executed_units:"));
+    count
+        .and_then(|count| count.trim().parse().ok())
+        .ok_or_else(|| format!("{name} did not say how many inputs it took\n{text}"))
+}
+
+/// The processor time of all children that have ended, as the kernel counts it in `/proc/self/stat`.
+fn children_time() -> Result<Duration> {
+    /// The kernel shows times in this unit whatever the machine's own.
+    const TICKS_PER_SECOND: u64 = 100;
+    let text = std::fs::read_to_string("/proc/self/stat").map_err(|error| error.to_string())?;
+    // After the name, which ends with the last bracket: user and system time of children are the 14th and 15th word.
+    let words = text.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks: Vec<u64> = words.skip(13).take(2).filter_map(|word| word.parse().ok()).collect();
+    match ticks[..] {
+        [user, system] => Ok(Duration::from_millis((user + system) * 1000 / TICKS_PER_SECOND)),
+        _ => Err("/proc/self/stat has no times of children".into()),
+    }
 }
 
 /// The names of the targets: their files.

@@ -22,7 +22,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   test [NAME…]          every check and test (or those whose name contains NAME); ends `N passed, N failed`
   tidy                  crate floors, module loops, long files, missing heads
   bench [NAME…] [--json] one line a figure: median of five, spread, machine
-  fuzz [NAME…] [--seconds N] each decoder of foreign bytes against libFuzzer, 60 s each unless told otherwise
+  fuzz [NAME…] [--seconds N] each decoder of foreign bytes against libFuzzer, 60 s of processor time each unless told otherwise
   bench log [PART…] [--quick] [--folder DIR]  the broker beside a real Apache Kafka
   conform SUITE [--on kafka] [TEST…]  a suite that others wrote, on our broker or on a real Apache Kafka
   conform kill [--cycles N]  kills the broker under librdkafka's producers, and reads everything back
