@@ -7,143 +7,19 @@ use std::sync::Arc;
 use tidemill_world::Moment;
 
 use crate::batch::Batch;
+use crate::bolt_core::{AnyBolt, BoltCore, Hook, Io, TypedBolt};
 use crate::component::{Bolt, DynBolt};
-use crate::context::TaskContext;
-use crate::emit::{BoltOutput, Emitter};
-use crate::epochs::{CommitPart, EpochStep, Parts};
+use crate::epochs::{EpochStep, Parts};
 use crate::error::{ComponentError, FailReason};
 use crate::policy::Done;
 use crate::run::{Run, Scope};
 use crate::supervise::{Supervisor, discard, guarded};
-use crate::target::{
-    AnyStreams, BoltMaker, BoltTask, Dynamic, Input, NodeSpec, Outputs, Sink, Targets,
-};
+use crate::target::{BoltMaker, BoltTask, Input, NodeSpec, Outputs, Sink};
 use crate::task::TaskState;
 use crate::tuple_ref::{Repr, TaskId, TupleMeta, TupleRef};
 
 /// One tuple in so many is timed.
 const EXECUTE_SAMPLE: u64 = 64;
-
-/// A typed or dynamic bolt under one face.
-pub(crate) trait BoltCore: Send + 'static {
-    type In: Input;
-    type Outs: Outputs + 'static;
-    fn prepare(&mut self, context: &TaskContext) -> Result<(), ComponentError>;
-    fn execute(
-        &mut self,
-        tuple: <Self::In as Input>::Ref<'_>,
-        io: Io<'_, Self::Outs>,
-    ) -> Result<Done, ComponentError>;
-    fn call(&mut self, hook: Hook, io: Io<'_, Self::Outs>) -> Result<(), ComponentError>;
-    fn commit_part(&mut self, epoch: u64) -> Result<Option<CommitPart>, ComponentError>;
-    fn committed(&mut self, epoch: u64);
-    fn taken_back(&mut self) -> Result<(), ComponentError>;
-    fn close(&mut self);
-}
-
-/// The calls that carry no tuple.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Hook {
-    EndOfBatch,
-    Poll,
-    Tick,
-}
-
-pub(crate) struct Io<'a, O> {
-    outs: &'a mut O,
-    task: &'a mut TaskState,
-    run: &'a mut Run,
-}
-
-pub(crate) struct TypedBolt<B>(B);
-
-impl<B: Bolt> BoltCore for TypedBolt<B> {
-    type In = B::In;
-    type Outs = Targets<B::Out>;
-
-    fn prepare(&mut self, context: &TaskContext) -> Result<(), ComponentError> {
-        self.0.prepare(context)
-    }
-
-    #[inline]
-    fn execute(
-        &mut self,
-        tuple: <B::In as Input>::Ref<'_>,
-        io: Io<'_, Self::Outs>,
-    ) -> Result<Done, ComponentError> {
-        self.0.execute(tuple, &mut Emitter { targets: io.outs, task: io.task, run: io.run })
-    }
-
-    fn call(&mut self, hook: Hook, io: Io<'_, Self::Outs>) -> Result<(), ComponentError> {
-        let out = &mut Emitter { targets: io.outs, task: io.task, run: io.run };
-        match hook {
-            Hook::EndOfBatch => self.0.end_of_batch(out),
-            Hook::Poll => self.0.poll(out),
-            Hook::Tick => self.0.tick(out),
-        }
-    }
-
-    fn commit_part(&mut self, epoch: u64) -> Result<Option<CommitPart>, ComponentError> {
-        self.0.commit_part(epoch)
-    }
-
-    fn committed(&mut self, epoch: u64) {
-        self.0.committed(epoch);
-    }
-
-    fn taken_back(&mut self) -> Result<(), ComponentError> {
-        self.0.taken_back()
-    }
-
-    fn close(&mut self) {
-        self.0.close();
-    }
-}
-
-pub(crate) struct AnyBolt(Box<dyn DynBolt>);
-
-impl BoltCore for AnyBolt {
-    type In = Dynamic;
-    type Outs = AnyStreams;
-
-    fn prepare(&mut self, context: &TaskContext) -> Result<(), ComponentError> {
-        self.0.prepare(context)
-    }
-
-    #[inline]
-    fn execute(
-        &mut self,
-        tuple: TupleRef<'_>,
-        io: Io<'_, AnyStreams>,
-    ) -> Result<Done, ComponentError> {
-        self.0.execute(&tuple, &mut BoltOutput { streams: io.outs, task: io.task, run: io.run })
-    }
-
-    fn call(&mut self, hook: Hook, io: Io<'_, AnyStreams>) -> Result<(), ComponentError> {
-        let out = &mut BoltOutput { streams: io.outs, task: io.task, run: io.run };
-        match hook {
-            Hook::EndOfBatch => self.0.end_of_batch(out),
-            Hook::Poll => self.0.poll(out),
-            Hook::Tick => self.0.tick(out),
-        }
-    }
-
-    fn commit_part(&mut self, epoch: u64) -> Result<Option<CommitPart>, ComponentError> {
-        self.0.commit_part(epoch)
-    }
-
-    fn committed(&mut self, epoch: u64) {
-        self.0.committed(epoch);
-    }
-
-    fn taken_back(&mut self) -> Result<(), ComponentError> {
-        self.0.taken_back()
-    }
-
-    fn close(&mut self) {
-        self.0.close();
-    }
-}
 
 type Factory<C> = Arc<dyn Fn() -> C + Send + Sync>;
 
@@ -462,6 +338,14 @@ impl<C: BoltCore> BoltMaker for Maker<C> {
     fn make_sink(&self, spec: NodeSpec) -> Box<dyn Any> {
         let sink: Box<dyn Sink<C::In>> = Box::new(BoltNode::new(Arc::clone(&self.factory), spec));
         Box::new(sink)
+    }
+
+    #[cfg(feature = "testing")]
+    fn troubled(&self, trouble: Arc<dyn crate::trouble::Trouble>) -> Arc<dyn BoltMaker> {
+        let factory = Arc::clone(&self.factory);
+        let factory: Factory<crate::troubled::TroubledBolt<C>> =
+            Arc::new(move || crate::troubled::TroubledBolt::new(factory(), Arc::clone(&trouble)));
+        Arc::new(Maker { factory, input: self.input, kind: PhantomData })
     }
 }
 

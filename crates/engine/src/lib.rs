@@ -15,7 +15,7 @@
 //!
 //! `value`, `encode`, `tuple` what a tuple is; `state`, `window` what bolts keep; `batch`, `queue` how tuples travel; `roots`,
 //! `tracker` who is still under way; `run`, `route`, `target`, `emit` how an emit finds its way;
-//! `component` what users write; `bolt_node`, `spout_node` one task; `unit`, `worker` who runs
+//! `component` what users write; `bolt_core`, `spout_core` what a node asks of it; `bolt_node`, `spout_node` one task; `unit`, `worker` who runs
 //! it; `spec`, `builder`, `check`, `plan` from a declaration to units; `engine` the face.
 //!
 //! # The story
@@ -59,6 +59,9 @@ mod grouping;
 mod route;
 mod task;
 
+#[cfg(feature = "testing")]
+mod trouble;
+
 mod target;
 mod tracker;
 
@@ -72,8 +75,13 @@ mod window;
 
 mod supervise;
 
-mod bolt_node;
+mod bolt_core;
 mod spout_core;
+
+#[cfg(feature = "testing")]
+mod troubled;
+
+mod bolt_node;
 mod spout_node;
 
 mod unit;

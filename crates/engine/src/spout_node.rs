@@ -72,6 +72,9 @@ pub(crate) struct SpoutSpec {
 /// Makes the nodes of one spout component.
 pub(crate) trait SpoutMaker: Send + Sync {
     fn make(&self, spec: SpoutSpec) -> Box<dyn SpoutTask>;
+    /// The same component, struck by a test's trouble.
+    #[cfg(feature = "testing")]
+    fn troubled(&self, trouble: Arc<dyn crate::trouble::Trouble>) -> Arc<dyn SpoutMaker>;
 }
 
 type Factory<C> = Arc<dyn Fn() -> C + Send + Sync>;
@@ -81,6 +84,14 @@ struct Maker<C: SpoutCore>(Factory<C>);
 impl<C: SpoutCore> SpoutMaker for Maker<C> {
     fn make(&self, spec: SpoutSpec) -> Box<dyn SpoutTask> {
         Box::new(SpoutNode::new(Arc::clone(&self.0), spec))
+    }
+
+    #[cfg(feature = "testing")]
+    fn troubled(&self, trouble: Arc<dyn crate::trouble::Trouble>) -> Arc<dyn SpoutMaker> {
+        let factory = Arc::clone(&self.0);
+        let factory: Factory<crate::troubled::TroubledSpout<C>> =
+            Arc::new(move || crate::troubled::TroubledSpout::new(factory(), Arc::clone(&trouble)));
+        Arc::new(Maker(factory))
     }
 }
 

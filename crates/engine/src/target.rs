@@ -111,6 +111,9 @@ pub(crate) trait BoltMaker: Send + Sync {
     fn make(&self, spec: NodeSpec) -> Box<dyn BoltTask>;
     /// The same node as a `Box<dyn Sink<In>>`, for the caller who knows `In`.
     fn make_sink(&self, spec: NodeSpec) -> Box<dyn Any>;
+    /// The same component, struck by a test's trouble.
+    #[cfg(feature = "testing")]
+    fn troubled(&self, trouble: Arc<dyn crate::trouble::Trouble>) -> Arc<dyn BoltMaker>;
 }
 
 /// The outputs of a component: what is fused behind it, reached for its lifecycle.
