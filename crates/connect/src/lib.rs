@@ -29,3 +29,8 @@ pub use epochs::LogCommitter;
 pub use murmur2::partition_of_key;
 pub use sink::LogSink;
 pub use spout::{LOG_FIELDS, LogSpout, Start};
+
+/// The page about the engine, whose blocks of code are tests here, where log and engine are both known.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/engine.md")]
+pub struct EnginePage;
