@@ -279,9 +279,18 @@ impl TopologyBuilder {
 
 macro_rules! common_methods {
     () => {
-        /// The number of tasks; one unless set.
-        pub fn parallelism(self, tasks: usize) -> Self {
-            self.spec.parallelism = tasks;
+        /// How many executors run the component's tasks, and how many tasks there are unless [`tasks`](Self::tasks)
+        /// says otherwise; one unless set. [`Running::rebalance`](crate::Running::rebalance) changes the executors
+        /// of a topology that runs.
+        pub fn parallelism(self, executors: usize) -> Self {
+            self.spec.parallelism = executors;
+            self
+        }
+
+        /// The number of tasks, which stays as it is: the most executors that the component may ever have. Each has its own
+        /// instance of the component and its own keys.
+        pub fn tasks(self, tasks: usize) -> Self {
+            self.spec.tasks = Some(tasks);
             self
         }
 
@@ -291,7 +300,7 @@ macro_rules! common_methods {
             self
         }
 
-        /// Gives each task a thread of its own, because its calls may block.
+        /// Gives each executor a thread of its own, because its calls may block.
         pub fn blocking(self) -> Self {
             self.spec.blocking = true;
             self

@@ -30,6 +30,10 @@ pub enum BuildError {
     NoSpout,
     #[error("component {component} has parallelism 0; use at least 1")]
     ZeroParallelism { component: Box<str> },
+    #[error(
+        "component {component} has parallelism {executors} but {tasks} tasks; use at least as many tasks"
+    )]
+    FewTasks { component: Box<str>, executors: usize, tasks: usize },
     #[error("the topology has {tasks} tasks; the limit is {TASKS_MAX}, lower some parallelism")]
     TooManyTasks { tasks: usize },
     #[error(
@@ -164,8 +168,13 @@ fn check_sizes(topology: &Topology) -> Result<(), BuildError> {
         if component.parallelism == 0 {
             return Err(BuildError::ZeroParallelism { component: component.id.as_str().into() });
         }
+        let (executors, tasks) = (component.parallelism, component.tasks());
+        if tasks < executors {
+            let component = component.id.as_str().into();
+            return Err(BuildError::FewTasks { component, executors, tasks });
+        }
     }
-    let counts = topology.components.iter().map(|component| component.parallelism);
+    let counts = topology.components.iter().map(ComponentSpec::tasks);
     let tasks = counts.fold(0usize, usize::saturating_add);
     if tasks > TASKS_MAX {
         return Err(BuildError::TooManyTasks { tasks });

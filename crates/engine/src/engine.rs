@@ -1,17 +1,18 @@
 //! The engine: workers that run any number of topologies, and handles on those that run.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tidemill_world::{Clock, DriverHandle, Waiting, World};
 
 use crate::control::{Control, State};
-use crate::error::SubmitError;
-use crate::plan::{Placed, plan};
+use crate::error::{RebalanceError, SubmitError};
+use crate::layout::Layout;
+use crate::plan::plan;
 use crate::spec::Topology;
 use crate::state::{Answer, QueryError, StateValue, Wanted};
 use crate::stats::TopologyStats;
-use crate::worker::{Inbox, Worker};
+use crate::worker::{Inbox, Lodger, Worker};
 
 /// How an engine runs.
 #[derive(Clone, Debug, Default)]
@@ -38,7 +39,10 @@ pub enum StartError {
 pub const WORKERS_MAX: usize = 1024;
 
 /// Runs topologies on a fixed number of workers. Dropping it ends them all without draining.
-pub struct Engine {
+pub struct Engine(Arc<Shared>);
+
+/// What an engine and the handles of its topologies share.
+struct Shared {
     world: World,
     workers: Vec<Arc<Inbox>>,
     handles: Mutex<Vec<DriverHandle>>,
@@ -47,9 +51,33 @@ pub struct Engine {
 
 #[derive(Default)]
 struct Topologies {
-    running: Vec<Arc<Control>>,
+    running: Vec<Known>,
     next_worker: usize,
     shut_down: bool,
+}
+
+/// A topology that was submitted.
+#[derive(Clone)]
+struct Known {
+    control: Arc<Control>,
+    layout: Arc<Layout>,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, Topologies> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts a worker.
+    fn spawn(&self, name: &str, inbox: &Arc<Inbox>) -> std::io::Result<()> {
+        let driver = Box::new(Worker::new(Arc::clone(inbox)));
+        let (wake, clock) = (inbox.wake.clone(), self.world.clock_arc());
+        let threads = self.world.threads();
+        let handle = threads.spawn(name, Waiting::SpinThenPark, wake, clock, driver)?;
+        let mut handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
+        handles.push(handle);
+        Ok(())
+    }
 }
 
 impl Engine {
@@ -63,21 +91,13 @@ impl Engine {
         if workers == 0 || workers > WORKERS_MAX {
             return Err(StartError::Workers { workers });
         }
-        let mut engine =
-            Self { world, workers: Vec::new(), handles: Mutex::default(), state: Mutex::default() };
-        for index in 0..workers {
-            let inbox = Arc::<Inbox>::default();
-            let handle = engine.spawn(&format!("engine-{index}"), &inbox)?;
-            engine.handles.lock().unwrap_or_else(PoisonError::into_inner).push(handle);
-            engine.workers.push(inbox);
+        let workers = (0..workers).map(|_| Arc::default()).collect();
+        let (handles, state) = (Mutex::default(), Mutex::default());
+        let engine = Self(Arc::new(Shared { world, workers, handles, state }));
+        for (index, inbox) in engine.0.workers.iter().enumerate() {
+            engine.0.spawn(&format!("engine-{index}"), inbox)?;
         }
         Ok(engine)
-    }
-
-    fn spawn(&self, name: &str, inbox: &Arc<Inbox>) -> std::io::Result<DriverHandle> {
-        let driver = Box::new(Worker::new(Arc::clone(inbox)));
-        let (wake, clock) = (inbox.wake.clone(), self.world.clock_arc());
-        self.world.threads().spawn(name, Waiting::SpinThenPark, wake, clock, driver)
     }
 
     /// Runs a topology; its spouts are active at once.
@@ -86,55 +106,51 @@ impl Engine {
     /// Nothing was started: a topology of that name runs already, the engine is shut down, or a thread for
     /// a blocking component was refused.
     pub fn submit(&self, topology: Topology) -> Result<Running, SubmitError> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.running.retain(|control| !control.is_finished());
+        let shared = &self.0;
+        let mut state = shared.state();
+        state.running.retain(|known| !known.control.is_finished());
         if state.shut_down {
             return Err(SubmitError::ShutDown);
         }
-        if state.running.iter().any(|control| control.name == topology.name) {
+        if state.running.iter().any(|known| known.control.name == topology.name) {
             return Err(SubmitError::AlreadyRunning { name: topology.name });
         }
         let base = state.next_worker;
-        state.next_worker = (base + 1) % self.workers.len().max(1);
+        state.next_worker = (base + 1) % shared.workers.len().max(1);
         let last_epoch = last_epoch(&topology)?;
-        let (control, placed) = plan(&topology, &self.world, &self.workers, base, last_epoch);
-        self.launch(&control, placed)?;
-        state.running.push(Arc::clone(&control));
-        Ok(Running { control, clock: self.world.clock_arc() })
+        let plan = plan(&topology, &shared.world, &shared.workers, base, last_epoch);
+        let known = Known { control: plan.control, layout: plan.layout };
+        self.launch(&known, plan.lodgers)?;
+        state.running.push(known.clone());
+        Ok(self.running(known))
     }
 
-    /// Hands the units to their workers, after starting the workers that are only for one of them.
-    fn launch(&self, control: &Arc<Control>, placed: Vec<Placed>) -> Result<(), SubmitError> {
-        let mut handles = Vec::new();
-        for place in placed.iter().filter(|place| place.dedicated) {
-            let name = format!("{}-{}", control.name, place.component);
-            match self.spawn(&name, &place.inbox) {
-                Ok(handle) => handles.push(handle),
-                Err(source) => {
-                    placed.iter().filter(|p| p.dedicated).for_each(|p| p.inbox.stop());
-                    let component = place.component.clone();
-                    return Err(SubmitError::Thread { component, source });
-                }
+    fn running(&self, known: Known) -> Running {
+        let Known { control, layout } = known;
+        let (clock, shared) = (self.0.world.clock_arc(), Arc::clone(&self.0));
+        Running { control, layout, clock, shared }
+    }
+
+    /// Hands the units to their workers, after starting the workers that are only for some of them.
+    fn launch(&self, known: &Known, lodgers: Vec<Lodger>) -> Result<(), SubmitError> {
+        let own = known.layout.own();
+        for (component, inbox) in &own {
+            if let Err(source) = self.0.spawn(&own_name(&known.control.name, component), inbox) {
+                own.iter().for_each(|(_, inbox)| inbox.stop());
+                let component = component.clone();
+                return Err(SubmitError::Thread { component, source });
             }
         }
-        for place in placed {
-            place.inbox.add(place.unit);
-            if place.dedicated {
-                place.inbox.stop();
-            }
-        }
-        self.handles.lock().unwrap_or_else(PoisonError::into_inner).append(&mut handles);
+        lodgers.into_iter().for_each(Lodger::settle);
+        own.iter().for_each(|(_, inbox)| inbox.stop());
         Ok(())
     }
 
     /// The topologies that run.
     pub fn topologies(&self) -> Vec<Running> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let running = state.running.iter().filter(|control| !control.is_finished());
-        let clock = self.world.clock_arc();
-        running
-            .map(|control| Running { control: Arc::clone(control), clock: clock.clone() })
-            .collect()
+        let state = self.0.state();
+        let running = state.running.iter().filter(|known| !known.control.is_finished());
+        running.map(|known| self.running(known.clone())).collect()
     }
 
     /// Ends all topologies without draining, and the workers; waits until they have ended (in a
@@ -142,17 +158,17 @@ impl Engine {
     pub fn shutdown(&self) {
         self.stop();
         let handles =
-            std::mem::take(&mut *self.handles.lock().unwrap_or_else(PoisonError::into_inner));
+            std::mem::take(&mut *self.0.handles.lock().unwrap_or_else(PoisonError::into_inner));
         for handle in handles {
             handle.join();
         }
     }
 
     fn stop(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.state();
         state.shut_down = true;
-        state.running.iter().for_each(|control| control.close());
-        self.workers.iter().for_each(|inbox| inbox.stop());
+        state.running.iter().for_each(|known| known.control.close());
+        self.0.workers.iter().for_each(|inbox| inbox.stop());
     }
 }
 
@@ -160,6 +176,11 @@ impl Drop for Engine {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// The name of a worker that is only for one executor.
+fn own_name(topology: &str, component: &str) -> String {
+    format!("{topology}-{component}")
 }
 
 /// The epoch that an exactly-once topology committed last.
@@ -188,7 +209,9 @@ pub enum Status {
 #[derive(Clone)]
 pub struct Running {
     control: Arc<Control>,
+    layout: Arc<Layout>,
     clock: Arc<dyn Clock>,
+    shared: Arc<Shared>,
 }
 
 impl Running {
@@ -211,6 +234,29 @@ impl Running {
     /// `drain`. Returns at once; see [`wait_finished`](Running::wait_finished).
     pub fn kill(&self, drain: Duration) {
         self.control.kill(self.clock.now(), drain);
+    }
+
+    /// Spreads the tasks of some components over another number of executors, while the topology runs: Storm's
+    /// `rebalance`. Tasks stay as many as they are, and each moves with its state, its queues and all that it
+    /// holds, so that nothing is lost, sent twice or waits. Returns when all is arranged; each task moves at the end of the call
+    /// that it is in. Components that are fused move together: naming one names them all.
+    ///
+    /// # Errors
+    /// Nothing was changed: an unknown component, a number that is zero or above its tasks, two numbers for one fused
+    /// chain, a thread that was refused, or the topology has ended.
+    pub fn rebalance(&self, changes: &[(String, usize)]) -> Result<(), RebalanceError> {
+        // Held throughout: workers do not stop meanwhile.
+        let state = self.shared.state();
+        if state.shut_down || self.control.state() == State::Closing {
+            return Err(RebalanceError::Ended { name: self.control.name.clone() });
+        }
+        let name = &self.control.name;
+        self.layout.rebalance(changes, |id, inbox| self.shared.spawn(&own_name(name, id), inbox))
+    }
+
+    /// How many executors a component has at present; `None` if there is no such component.
+    pub fn executors(&self, component: &str) -> Option<usize> {
+        self.layout.executors(component)
     }
 
     /// Blocks until the topology has ended: killed, or all its spouts finished and their roots done. Not for

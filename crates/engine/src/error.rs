@@ -134,3 +134,52 @@ pub enum SubmitError {
     #[error("the engine is shut down")]
     ShutDown,
 }
+
+/// A change of executors that was not made. The topology runs on as it did.
+#[derive(Debug, thiserror::Error)]
+pub enum RebalanceError {
+    /// The topology has no such component.
+    #[error("there is no component {component}; known are: {known}")]
+    UnknownComponent {
+        /// What was named.
+        component: String,
+        /// The components there are.
+        known: String,
+    },
+    /// There are never fewer than one executor, or more than tasks.
+    #[error(
+        "component {component} cannot have {executors} executors; use 1 to {tasks}, the number of its tasks, which is fixed when the topology is built (.tasks)"
+    )]
+    OutOfRange {
+        /// The component.
+        component: String,
+        /// The number asked for.
+        executors: usize,
+        /// Its tasks.
+        tasks: usize,
+    },
+    /// Two components run as one and so have the same executors.
+    #[error(
+        "{component} and {with} are fused into one chain; ask for the same number of executors for both"
+    )]
+    Fused {
+        /// The component.
+        component: String,
+        /// The other one.
+        with: String,
+    },
+    /// The operating system refused a thread for a blocking component.
+    #[error("cannot start a thread for blocking component {component}: {source}")]
+    Thread {
+        /// The component.
+        component: String,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The topology has ended, or is about to.
+    #[error("topology {name} has ended")]
+    Ended {
+        /// The topology.
+        name: String,
+    },
+}

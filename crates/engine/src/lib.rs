@@ -15,8 +15,9 @@
 //!
 //! `value`, `encode`, `tuple` what a tuple is; `state`, `window` what bolts keep; `batch`, `queue` how tuples travel; `roots`,
 //! `tracker` who is still under way; `run`, `route`, `target`, `emit` how an emit finds its way;
-//! `component` what users write; `bolt_core`, `spout_core` what a node asks of it; `bolt_node`, `spout_node` one task; `unit`, `worker` who runs
-//! it; `spec`, `builder`, `check`, `plan` from a declaration to units; `engine` the face.
+//! `component` what users write; `bolt_core`, `spout_core` what a node asks of it; `bolt_node`, `spout_node` one task; `unit`,
+//! `worker`, `layout` who runs it, and where; `spec`, `builder`, `check`, `plan` from a declaration to units; `engine` the
+//! face.
 //!
 //! # The story
 //!
@@ -56,6 +57,7 @@ mod epochs;
 mod run;
 
 mod grouping;
+mod nearness;
 mod route;
 mod task;
 
@@ -87,6 +89,8 @@ mod spout_node;
 mod unit;
 mod worker;
 
+mod layout;
+
 mod spec;
 
 mod check;
@@ -110,7 +114,9 @@ pub use emit::{BoltOutput, Emitter, SpoutEmitter, SpoutOutput};
 pub use encode::{KeyHasher, TupleWriter};
 pub use engine::{Engine, EngineConfig, Running, StartError, Status, WORKERS_MAX};
 pub use epochs::{CommitDone, CommitPart, Committer, Epoch, StateChanges};
-pub use error::{ComponentError, EmitError, FailReason, SubmitError, TUPLE_BYTES_MAX};
+pub use error::{
+    ComponentError, EmitError, FailReason, RebalanceError, SubmitError, TUPLE_BYTES_MAX,
+};
 pub use grouping::{CustomGrouping, GroupingContext};
 pub use guarantee::Guarantee;
 pub use histogram::Latencies;

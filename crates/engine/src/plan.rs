@@ -6,15 +6,11 @@
 //!
 //! 1. it has exactly one input, which is not a feedback and not a dead-letter stream;
 //! 2. neither it nor its source is blocking;
-//! 3. either the grouping is shuffle, none or local-or-shuffle and both have the same parallelism (task `i` is
-//!    fused to task `i`: a shuffle that is even before stays even), or both have one task and the
+//! 3. either the grouping is shuffle, none or local-or-shuffle and both have as many tasks and executors (task `i`
+//!    is fused to task `i`: a shuffle that is even before stays even), or both have one task and the
 //!    grouping is neither direct nor custom.
 //!
-//! # Placing
-//!
-//! A topology uses as many workers as its widest component has tasks, and no more than there are: a topology of
-//! single tasks never leaves its thread, and parallelism is how one asks for more. Units are dealt out
-//! over these workers by weight. Tasks of blocking components get a worker each.
+//! Which worker runs a unit is the business of `layout`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,9 +25,11 @@ use crate::control::Control;
 use crate::epochs::Epochs;
 use crate::grouping::{GroupingContext, GroupingMaker};
 use crate::guarantee::Guarantee;
+use crate::layout::{Layout, Placing};
+use crate::nearness::Nearness;
 use crate::queue::ring;
 use crate::roots::{Ledger, SpoutLedger};
-use crate::route::{Chooser, PartialKey, Route, RouteKind, Turn};
+use crate::route::{Chooser, PartialKey, Route, RouteKind, Turn, position};
 use crate::run::{OutEdge, Run};
 use crate::spec::{ComponentSpec, InputDecl, Maker, StreamDecl, Topology};
 use crate::spout_node::SpoutSpec;
@@ -41,28 +39,11 @@ use crate::target::{NodeSpec, StreamSpec, TargetSpec};
 use crate::tracker::Tracker;
 use crate::tuple_ref::{TaskId, TupleMeta};
 use crate::unit::{Head, Input, Unit};
-use crate::worker::Inbox;
+use crate::worker::{Home, Inbox, Lodger};
 
 /// A spout's table takes twice the roots that it is offered room for, so that a `next` that emits more than
 /// it was offered seldom meets the slower backlog.
 const OVERSHOOT: usize = 2;
-
-/// A unit and the worker that is to run it.
-pub(crate) struct Placed {
-    pub(crate) component: String,
-    pub(crate) inbox: Arc<Inbox>,
-    /// The worker is only for this unit and is still to be started.
-    pub(crate) dedicated: bool,
-    pub(crate) unit: Unit,
-}
-
-/// Where one unit will live.
-#[derive(Clone)]
-struct Home {
-    inbox: Arc<Inbox>,
-    dedicated: bool,
-    wake: Wake,
-}
 
 struct Planner<'a> {
     topology: &'a Topology,
@@ -74,12 +55,18 @@ struct Planner<'a> {
     stats: Vec<Vec<Arc<TaskStats>>>,
     /// Where questions to each task wait.
     doors: Vec<Vec<Arc<Door>>>,
-    /// For each head component: the homes of its units.
-    homes: Vec<Vec<Home>>,
+    layout: Arc<Layout>,
     shared: Vec<Arc<ComponentContext>>,
     context: Arc<TopologyContext>,
     /// The inputs of each head task, gathered while the emitting sides are planned.
     inputs: BTreeMap<(usize, usize), Vec<Input>>,
+}
+
+/// A topology that is ready to run.
+pub(crate) struct Plan {
+    pub(crate) control: Arc<Control>,
+    pub(crate) layout: Arc<Layout>,
+    pub(crate) lodgers: Vec<Lodger>,
 }
 
 /// Plans a topology onto `workers`, beginning with the one at `base`.
@@ -89,28 +76,24 @@ pub(crate) fn plan(
     workers: &[Arc<Inbox>],
     base: usize,
     last_epoch: u64,
-) -> (Arc<Control>, Vec<Placed>) {
+) -> Plan {
     let mut planner = Planner::new(topology, world, workers, base);
     let ledger = planner.ledger();
     let control = planner.control(last_epoch);
     let heads: Vec<(usize, usize)> = planner.heads().collect();
     let specs: Vec<_> =
         heads.iter().map(|(component, index)| planner.spec(*component, *index)).collect();
-    let mut placed = Vec::new();
+    let mut lodgers = Vec::new();
     let mut spouts = 0;
     for ((component, index), (node, dead_letters, edges)) in heads.into_iter().zip(specs) {
-        let home = planner.homes[component][index].clone();
+        let home = Arc::clone(planner.layout.home(component, index));
         let run = Run::new(Arc::clone(&control), world.clock_arc(), Arc::clone(&ledger), edges);
         let inputs = planner.inputs.remove(&(component, index)).unwrap_or_default();
         let head = planner.head(component, node, dead_letters, &mut spouts);
-        placed.push(Placed {
-            component: topology.components[component].id.clone(),
-            inbox: home.inbox,
-            dedicated: home.dedicated,
-            unit: Unit::new(head, inputs, run, home.wake),
-        });
+        let unit = Unit::new(head, inputs, run, home.unit.clone());
+        lodgers.push(Lodger::new(unit, &home));
     }
-    (control, placed)
+    Plan { control, layout: planner.layout, lodgers }
 }
 
 type Spec = (NodeSpec, StreamSpec, Vec<OutEdge>);
@@ -123,7 +106,7 @@ impl<'a> Planner<'a> {
         let tasks: Vec<Vec<TaskId>> = components
             .iter()
             .map(|component| {
-                let count = TaskId::try_from(component.parallelism).unwrap_or(TaskId::MAX);
+                let count = TaskId::try_from(component.tasks()).unwrap_or(TaskId::MAX);
                 let tasks = (next_task..next_task.saturating_add(count)).collect();
                 next_task += count;
                 tasks
@@ -131,16 +114,17 @@ impl<'a> Planner<'a> {
             .collect();
         let stats = components
             .iter()
-            .map(|component| (0..component.parallelism).map(|_| Arc::default()).collect())
+            .map(|component| (0..component.tasks()).map(|_| Arc::default()).collect())
             .collect();
         let doors = components
             .iter()
-            .map(|component| (0..component.parallelism).map(|_| Arc::default()).collect())
+            .map(|component| (0..component.tasks()).map(|_| Arc::default()).collect())
             .collect();
         let context = Arc::new(topology_context(topology, &tasks));
         let shared = components.iter().map(|c| Arc::new(component_context(c, components)));
+        let layout = Arc::new(Layout::new(placings(components, &fused), workers, base));
         Self {
-            homes: homes(components, &fused, workers, base),
+            layout,
             shared: shared.collect(),
             topology,
             world,
@@ -158,36 +142,29 @@ impl<'a> Planner<'a> {
         let components = self.topology.components.iter().enumerate();
         components
             .filter(|(at, _)| self.fused[*at].is_none())
-            .flat_map(|(at, component)| (0..component.parallelism).map(move |index| (at, index)))
-    }
-
-    fn head_of(&self, mut component: usize) -> usize {
-        while let Some(source) = self.fused[component] {
-            component = source;
-        }
-        component
+            .flat_map(|(at, component)| (0..component.tasks()).map(move |index| (at, index)))
     }
 
     fn ledger(&self) -> Ledger {
         let slots = self.topology.pending_max * OVERSHOOT;
         let spouts = self.heads().filter(|(at, _)| self.topology.components[*at].is_spout());
         let ledgers = spouts
-            .map(|(at, index)| SpoutLedger::new(slots, self.homes[at][index].inbox.wake.clone()));
+            .map(|(at, index)| SpoutLedger::new(slots, self.layout.home(at, index).worker.clone()));
         ledgers.collect()
     }
 
     fn control(&self, last_epoch: u64) -> Arc<Control> {
         let entries = self.topology.components.iter().enumerate().flat_map(|(at, spec)| {
-            (0..spec.parallelism).map(move |index| TaskEntry {
+            (0..spec.tasks()).map(move |index| TaskEntry {
                 component: spec.id.clone(),
                 stats: Arc::clone(&self.stats[at][index]),
                 door: (!spec.is_spout()).then(|| Arc::clone(&self.doors[at][index])),
-                unit: self.homes[self.head_of(at)][index].wake.clone(),
+                unit: self.layout.home(at, index).unit.clone(),
             })
         });
         let spouts = self.topology.components.iter().filter(|component| component.is_spout());
-        let wakes = self.heads().map(|(at, index)| self.homes[at][index].inbox.wake.clone());
-        let spouts = spouts.map(|component| component.parallelism).sum();
+        let wakes = self.heads().map(|(at, index)| self.layout.home(at, index).worker.clone());
+        let spouts = spouts.map(ComponentSpec::tasks).sum();
         let units = self.heads().count();
         let now = self.world.clock().now();
         let wakes: Vec<Wake> = wakes.collect();
@@ -216,13 +193,12 @@ impl<'a> Planner<'a> {
         edges: &mut Vec<OutEdge>,
     ) -> NodeSpec {
         let spec = &self.topology.components[component];
-        let home = &self.homes[self.head_of(component)][index];
         let context = TaskContext {
             topology: Arc::clone(&self.context),
             shared: Arc::clone(&self.shared[component]),
             task: self.tasks[component][index],
             index,
-            wake: home.wake.child(),
+            wake: self.layout.home(component, index).unit.child(),
             clock: self.world.clock_arc(),
             states: Registry::new(self.topology.commits.as_ref()),
             seed: self.world.random().next_u64(),
@@ -282,10 +258,10 @@ impl<'a> Planner<'a> {
             return TargetSpec::Fused(Arc::clone(maker), Box::new(node));
         }
         let first_edge = edges.len();
-        let home = self.homes[self.head_of(from)][index].clone();
+        let home = Arc::clone(self.layout.home(from, index));
         for (position, stats) in self.stats[to].iter().enumerate() {
-            let consumer_wake = self.homes[to][position].inbox.wake.clone();
-            let (producer, consumer) = ring(home.inbox.wake.clone(), consumer_wake);
+            let consumer = self.layout.home(to, position).worker.clone();
+            let (producer, consumer) = ring(home.worker.clone(), consumer);
             stats.queues.lock().unwrap_or_else(|e| e.into_inner()).push(producer.gauge());
             edges.push(OutEdge::new(producer, input.feedback));
             let inputs = self.inputs.entry((to, position)).or_default();
@@ -296,30 +272,31 @@ impl<'a> Planner<'a> {
     }
 
     fn route(&self, home: &Home, to: usize, input: &InputDecl, meta: &TupleMeta) -> RouteKind {
-        let all: Vec<usize> = (0..self.tasks[to].len()).collect();
-        let local = all
-            .iter()
-            .copied()
-            .filter(|position| Arc::ptr_eq(&self.homes[to][*position].inbox, &home.inbox));
-        let positions = match &input.grouping {
-            GroupingInfo::Shuffle => all,
-            GroupingInfo::LocalOrShuffle | GroupingInfo::None => {
-                let local: Vec<usize> = local.collect();
-                if local.is_empty() { all } else { local }
+        // Emitters begin at different tasks, or the first would get the first tuple of each.
+        let begin = self.world.random().next_u64();
+        match &input.grouping {
+            GroupingInfo::Shuffle => {
+                let all: Vec<usize> = (0..self.tasks[to].len()).collect();
+                let next = position(begin, all.len());
+                RouteKind::Turn(Turn::new(all, next))
             }
-            GroupingInfo::All => return RouteKind::All,
-            GroupingInfo::Global => return RouteKind::First,
-            GroupingInfo::Direct => return RouteKind::Direct,
-            GroupingInfo::Fields(fields) => return RouteKind::Fields(places(fields, meta)),
+            GroupingInfo::LocalOrShuffle | GroupingInfo::None => {
+                let others = (0..self.tasks[to].len())
+                    .map(|task| Arc::clone(&self.layout.home(to, task).whereabouts));
+                let near =
+                    Nearness { own: Arc::clone(&home.whereabouts), others: others.collect() };
+                RouteKind::Turn(Turn::near(near, begin))
+            }
+            GroupingInfo::All => RouteKind::All,
+            GroupingInfo::Global => RouteKind::First,
+            GroupingInfo::Direct => RouteKind::Direct,
+            GroupingInfo::Fields(fields) => RouteKind::Fields(places(fields, meta)),
             GroupingInfo::PartialKey(fields) => {
                 let partial = PartialKey::new(places(fields, meta), self.tasks[to].len());
-                return RouteKind::PartialKey(partial);
+                RouteKind::PartialKey(partial)
             }
-            GroupingInfo::Custom => return self.custom(to, input, meta),
-        };
-        // Emitters begin at different tasks, or the first would get the first tuple of each.
-        let next = usize::try_from(self.world.random().next_u64()).unwrap_or(0) % positions.len();
-        RouteKind::Turn(Turn::new(positions, next))
+            GroupingInfo::Custom => self.custom(to, input, meta),
+        }
     }
 
     fn custom(&self, to: usize, input: &InputDecl, meta: &TupleMeta) -> RouteKind {
@@ -377,65 +354,26 @@ fn fused_behind(components: &[ComponentSpec], at: usize) -> Option<usize> {
     let fits = match input.grouping {
         GroupingInfo::Direct | GroupingInfo::Custom => false,
         GroupingInfo::Shuffle | GroupingInfo::None | GroupingInfo::LocalOrShuffle => {
-            from.parallelism == bolt.parallelism
+            from.tasks() == bolt.tasks() && from.parallelism == bolt.parallelism
         }
         GroupingInfo::Fields(_)
         | GroupingInfo::PartialKey(_)
         | GroupingInfo::All
-        | GroupingInfo::Global => from.parallelism == 1 && bolt.parallelism == 1,
+        | GroupingInfo::Global => from.tasks() == 1 && bolt.tasks() == 1,
     };
     fits.then_some(source)
 }
 
-/// Gives each unit a worker: heavier units first, each to the worker with the least to carry, a unit's
-/// weight being the number of tasks fused in it.
-fn homes(
-    components: &[ComponentSpec],
-    fused: &[Option<usize>],
-    workers: &[Arc<Inbox>],
-    base: usize,
-) -> Vec<Vec<Home>> {
-    let shared = components.iter().filter(|component| !component.blocking);
-    let widest = shared.map(|component| component.parallelism).max().unwrap_or(1);
-    let mut loads = vec![0; widest.clamp(1, workers.len().max(1))];
-    let mut homes: Vec<Vec<Home>> = components.iter().map(|_| Vec::new()).collect();
-    let weights = weights(components, fused);
-    let mut heads: Vec<usize> = (0..components.len()).filter(|at| fused[*at].is_none()).collect();
-    heads.sort_by_key(|at| std::cmp::Reverse(weights[*at]));
-    for at in heads {
-        let component = &components[at];
-        for _ in 0..component.parallelism {
-            let place = lightest(&loads);
-            let inbox = match workers.get((base + place) % workers.len().max(1)) {
-                Some(inbox) if !component.blocking => {
-                    loads[place] += weights[at];
-                    Arc::clone(inbox)
-                }
-                _ => Arc::default(),
-            };
-            let wake = inbox.wake.child();
-            homes[at].push(Home { inbox, dedicated: component.blocking, wake });
-        }
-    }
-    homes
-}
-
-/// How many tasks a unit headed by each component has.
-fn weights(components: &[ComponentSpec], fused: &[Option<usize>]) -> Vec<usize> {
-    let mut weights = vec![0; components.len()];
-    for mut at in 0..components.len() {
-        while let Some(source) = fused[at] {
-            at = source;
-        }
-        weights[at] += 1;
-    }
-    weights
-}
-
-/// The first of the least loaded places.
-fn lightest(loads: &[usize]) -> usize {
-    let least = loads.iter().enumerate().min_by_key(|(_, load)| **load);
-    least.map_or(0, |(place, _)| place)
+/// What the layout is to know.
+fn placings(components: &[ComponentSpec], fused: &[Option<usize>]) -> Vec<Placing> {
+    let placing = |(component, fused): (&ComponentSpec, &Option<usize>)| Placing {
+        id: component.id.clone(),
+        tasks: component.tasks(),
+        executors: component.parallelism,
+        blocking: component.blocking,
+        fused: *fused,
+    };
+    components.iter().zip(fused).map(placing).collect()
 }
 
 fn topology_context(topology: &Topology, tasks: &[Vec<TaskId>]) -> TopologyContext {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::encode::KeyHasher;
 use crate::grouping::CustomGrouping;
+use crate::nearness::Nearness;
 use crate::tuple_ref::TaskId;
 use crate::value::Value;
 
@@ -56,6 +57,8 @@ pub(crate) struct Turn {
     open: Vec<usize>,
     next: usize,
     until_look: u32,
+    /// Asked who is near, if that matters.
+    near: Option<Nearness>,
 }
 
 /// So many tuples are dealt out before queues are looked at again: a few batches' worth, so that looking costs nothing.
@@ -67,7 +70,15 @@ impl Turn {
     /// Begins with the position at `next`.
     pub(crate) fn new(positions: Vec<usize>, next: usize) -> Self {
         let open = positions.clone();
-        Self { positions, open, next, until_look: LOOK_EVERY }
+        Self { positions, open, next, until_look: LOOK_EVERY, near: None }
+    }
+
+    /// Takes those that are near in turn, or all if none is.
+    pub(crate) fn near(near: Nearness, begin: u64) -> Self {
+        let mut positions = Vec::new();
+        near.positions(&mut positions);
+        let next = position(begin, positions.len());
+        Self { near: Some(near), ..Self::new(positions, next) }
     }
 
     /// Looks at the queues if it is time to; `depth` tells how many batches wait in that of a position.
@@ -77,6 +88,9 @@ impl Turn {
             return;
         }
         self.until_look = LOOK_EVERY;
+        if let Some(near) = &self.near {
+            near.positions(&mut self.positions);
+        }
         let emptiest = self.positions.iter().map(|position| depth(*position)).min().unwrap_or(0);
         let is_open = |position: &&usize| depth(**position) <= emptiest + AHEAD_MAX;
         self.open.clear();

@@ -61,7 +61,10 @@ pub(crate) struct ComponentSpec {
     pub(crate) maker: Maker,
     pub(crate) streams: Vec<StreamDecl>,
     pub(crate) inputs: Vec<InputDecl>,
+    /// Its executors when the topology starts.
     pub(crate) parallelism: usize,
+    /// Its tasks, if they are not as many.
+    pub(crate) tasks: Option<usize>,
     pub(crate) config: BTreeMap<String, OwnedValue>,
     pub(crate) tick: Option<Duration>,
     pub(crate) blocking: bool,
@@ -79,6 +82,7 @@ impl ComponentSpec {
             streams: Vec::new(),
             inputs: Vec::new(),
             parallelism: 1,
+            tasks: None,
             config: BTreeMap::new(),
             tick: None,
             blocking: false,
@@ -89,6 +93,11 @@ impl ComponentSpec {
 
     pub(crate) fn is_spout(&self) -> bool {
         matches!(self.maker, Maker::Spout(_))
+    }
+
+    /// How many tasks it has, for as long as the topology runs.
+    pub(crate) fn tasks(&self) -> usize {
+        self.tasks.unwrap_or(self.parallelism)
     }
 
     /// The declared stream of that name, or a spout's dead letters.

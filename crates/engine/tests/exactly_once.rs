@@ -426,3 +426,35 @@ fn a_killed_topology_commits_what_it_did() {
     assert_eq!(count, emitted.load(Ordering::Relaxed));
     check(&memory, count, None);
 }
+
+#[test]
+fn executors_that_change_within_epochs_change_nothing() {
+    for seed in 0..seeds() {
+        let memory = Memory::new(seed, true);
+        let mut random = SeededRandom::new(seed);
+        let trouble = Trouble {
+            random: Arc::new(Mutex::new(SeededRandom::new(seed))),
+            one_in: 400,
+            poison: None,
+            retries: 1_000,
+        };
+        let lab = Lab::new(seed, 3);
+        let running = lab.submit(counting(&memory, 600, 4, &trouble).build().unwrap());
+        let mut changes = 0;
+        loop {
+            let executors = usize::try_from(random.below(4)).unwrap() + 1;
+            if running.rebalance(&[("count".to_owned(), executors)]).is_err() {
+                break;
+            }
+            changes += 1;
+            for _ in 0..random.below(15) {
+                if !lab.simulation.step() {
+                    lab.simulation.clock().advance(Duration::from_millis(1));
+                }
+            }
+        }
+        lab.finish(&running, LIMIT);
+        assert!(changes > 4, "too short a run: {changes}");
+        check(&memory, 600, None);
+    }
+}

@@ -145,6 +145,20 @@ fn a_sleep_wakes_its_task() {
 }
 
 #[test]
+fn a_movable_child_notifies_the_parent_it_has_now() {
+    let (one, two) = (Wake::new(), Wake::new());
+    let child = one.movable_child();
+    let grandchild = child.child();
+    grandchild.notify();
+    assert!(one.take() && !two.take());
+    child.move_to(&two);
+    grandchild.notify();
+    assert!(two.take(), "the new parent is told");
+    assert!(!one.take(), "the former parent is not");
+    assert!(grandchild.take() && child.take());
+}
+
+#[test]
 fn a_childs_notification_is_the_childs_and_its_parents() {
     let parent = Wake::new();
     let (one, two) = (parent.child(), parent.child());

@@ -79,9 +79,18 @@ pub struct Wake(Arc<WakeState>);
 struct WakeState {
     state: AtomicU32,
     /// Notified after this one, see [`Wake::child`].
-    parent: Option<Wake>,
+    parent: Parent,
     lock: Mutex<()>,
     condvar: Condvar,
+}
+
+#[derive(Debug, Default)]
+enum Parent {
+    #[default]
+    None,
+    Fixed(Wake),
+    /// See [`Wake::movable_child`].
+    Movable(Mutex<Wake>),
 }
 
 impl Wake {
@@ -94,7 +103,24 @@ impl Wake {
     /// and gives each task a child: after a wait, [`take`](Wake::take) on the children tells which
     /// tasks were meant.
     pub fn child(&self) -> Self {
-        Self(Arc::new(WakeState { parent: Some(self.clone()), ..WakeState::default() }))
+        let parent = Parent::Fixed(self.clone());
+        Self(Arc::new(WakeState { parent, ..WakeState::default() }))
+    }
+
+    /// A [`child`](Wake::child) whose parent can be changed with [`move_to`](Wake::move_to): for a task that moves from
+    /// one driver to another, while everybody keeps the wake they have.
+    pub fn movable_child(&self) -> Self {
+        let parent = Parent::Movable(Mutex::new(self.clone()));
+        Self(Arc::new(WakeState { parent, ..WakeState::default() }))
+    }
+
+    /// Makes `parent` the one that is notified after this wake from now on. A notification that has begun before may
+    /// still reach the former one, so whoever moves a task steps it once more where it arrives. Does nothing to a wake
+    /// that is not movable.
+    pub fn move_to(&self, parent: &Wake) {
+        if let Parent::Movable(former) = &self.0.parent {
+            *former.lock().unwrap_or_else(PoisonError::into_inner) = parent.clone();
+        }
     }
 
     /// Ends the present wait, or the next one if the driver is not waiting. What was written
@@ -106,8 +132,12 @@ impl Wake {
             drop(self.0.lock.lock().unwrap_or_else(PoisonError::into_inner));
             self.0.condvar.notify_one();
         }
-        if let Some(parent) = &self.0.parent {
-            parent.notify();
+        match &self.0.parent {
+            Parent::None => {}
+            Parent::Fixed(parent) => parent.notify(),
+            Parent::Movable(parent) => {
+                parent.lock().unwrap_or_else(PoisonError::into_inner).notify();
+            }
         }
     }
 

@@ -121,6 +121,10 @@ fn sizes_are_in_range() {
         bolt(builder, "b").shuffle("s").parallelism(0);
     });
     assert_eq!(none, "component b has parallelism 0; use at least 1");
+    let few = refused(|builder| {
+        bolt(builder, "b").shuffle("s").parallelism(3).tasks(2);
+    });
+    assert_eq!(few, "component b has parallelism 3 but 2 tasks; use at least as many tasks");
     let many = refused(|builder| {
         bolt(builder, "b").shuffle("s").parallelism(5000);
     });
