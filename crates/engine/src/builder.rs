@@ -391,8 +391,9 @@ macro_rules! input_methods {
         /// that the cycle cannot lock up. Its memory is bounded only by the roots in flight and by what
         /// the cycle makes of each.
         pub fn feedback(self) -> Self {
-            if let Some(input) = self.spec.inputs.last_mut() {
-                input.feedback = true;
+            match self.spec.inputs.last_mut() {
+                Some(input) => input.feedback = true,
+                None => self.spec.feedback_of_nothing = true,
             }
             self
         }

@@ -20,8 +20,12 @@ pub const TASKS_MAX: usize = 4096;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it all, and each field is named in them")]
 pub enum BuildError {
+    #[error("the topology has no name; give TopologyBuilder::new one")]
+    EmptyName,
     #[error("a component has an empty id; give it a name")]
     EmptyId,
+    #[error("{setting} is zero; use a longer time")]
+    ZeroTime { setting: Box<str> },
     #[error("component id {id} is reserved; ids must not start with __")]
     ReservedId { id: Box<str> },
     #[error("component {id} is declared twice; give one of them another id")]
@@ -52,6 +56,10 @@ pub enum BuildError {
     WindowOverPending { component: Box<str>, length: usize, roots: usize },
     #[error("max_pending is {roots}; use 1 to {limit}")]
     PendingOutOfRange { roots: usize, limit: usize },
+    #[error("component {component} declares a stream without a name; give it one")]
+    EmptyStream { component: Box<str> },
+    #[error("stream {stream} of {component} declares a field without a name; give it one")]
+    EmptyField { component: Box<str>, stream: Box<str> },
     #[error("component {component} declares stream {stream} twice; rename one")]
     DuplicateStream { component: Box<str>, stream: Box<str> },
     #[error(
@@ -60,6 +68,10 @@ pub enum BuildError {
     ReservedStream { component: Box<str>, stream: Box<str> },
     #[error("stream {stream} of {component} declares field {field} twice; rename one")]
     DuplicateField { component: Box<str>, stream: Box<str>, field: Box<str> },
+    #[error(
+        "bolt {component} declares .feedback() before any input; put it after the grouping it is meant for"
+    )]
+    FeedbackOfNothing { component: Box<str> },
     #[error("bolt {component} has neither input nor tick; subscribe it with a grouping")]
     NoInput { component: Box<str> },
     #[error("bolt {component} subscribes to unknown component {from}; known are: {known}")]
@@ -109,8 +121,12 @@ pub(crate) const PENDING_LIMIT: usize = 1 << 20;
 
 /// Finds the first thing that is wrong.
 pub(crate) fn check(topology: &Topology) -> Result<(), BuildError> {
+    if topology.name.is_empty() {
+        return Err(BuildError::EmptyName);
+    }
     check_ids(&topology.components)?;
     check_sizes(topology)?;
+    check_times(topology)?;
     if topology.guarantee == Guarantee::ExactlyOnce && topology.commits.is_none() {
         return Err(BuildError::NoCommitter);
     }
@@ -186,13 +202,35 @@ fn check_sizes(topology: &Topology) -> Result<(), BuildError> {
     Ok(())
 }
 
+/// A time of zero would have its task do nothing else.
+fn check_times(topology: &Topology) -> Result<(), BuildError> {
+    let zero = |setting: String| Err(BuildError::ZeroTime { setting: setting.into() });
+    if topology.message_timeout.is_zero() {
+        return zero("message_timeout".to_owned());
+    }
+    if topology.commits.as_ref().is_some_and(|commits| commits.interval.is_zero()) {
+        return zero("the interval of exactly_once".to_owned());
+    }
+    let ticking = |component: &&ComponentSpec| component.tick.is_some_and(|tick| tick.is_zero());
+    match topology.components.iter().find(ticking) {
+        Some(component) => zero(format!("the tick of component {}", component.id)),
+        None => Ok(()),
+    }
+}
+
 fn check_streams(component: &ComponentSpec) -> Result<(), BuildError> {
     let mut names = BTreeSet::new();
     for stream in &component.streams {
         let (component, name): (Box<str>, Box<str>) =
             (component.id.as_str().into(), stream.name.as_str().into());
+        if name.is_empty() {
+            return Err(BuildError::EmptyStream { component });
+        }
         if name.starts_with("__") {
             return Err(BuildError::ReservedStream { component, stream: name });
+        }
+        if stream.fields.iter().any(String::is_empty) {
+            return Err(BuildError::EmptyField { component, stream: name });
         }
         if !names.insert(&stream.name) {
             return Err(BuildError::DuplicateStream { component, stream: name });
@@ -207,6 +245,9 @@ fn check_streams(component: &ComponentSpec) -> Result<(), BuildError> {
 }
 
 fn check_inputs(component: &ComponentSpec, all: &[ComponentSpec]) -> Result<(), BuildError> {
+    if component.feedback_of_nothing {
+        return Err(BuildError::FeedbackOfNothing { component: component.id.as_str().into() });
+    }
     if !component.is_spout() && component.inputs.is_empty() && component.tick.is_none() {
         return Err(BuildError::NoInput { component: component.id.as_str().into() });
     }
@@ -327,7 +368,8 @@ fn describe(fields: &[&str], kinds: &[Kind]) -> String {
 }
 
 fn list<'a>(names: impl Iterator<Item = &'a String>) -> Box<str> {
-    names.map(String::as_str).collect::<Vec<_>>().join(", ").into()
+    let names: Vec<&str> = names.map(String::as_str).collect();
+    if names.is_empty() { "none".into() } else { names.join(", ").into() }
 }
 
 /// Looks for a cycle of inputs none of which is a feedback.

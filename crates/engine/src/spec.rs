@@ -68,6 +68,8 @@ pub(crate) struct ComponentSpec {
     pub(crate) config: BTreeMap<String, OwnedValue>,
     pub(crate) tick: Option<Duration>,
     pub(crate) blocking: bool,
+    /// `.feedback()` was said before there was an input to mean.
+    pub(crate) feedback_of_nothing: bool,
     /// How it cuts windows, if it does.
     pub(crate) windows: Option<Windows>,
     /// The fields and their types that a typed bolt takes.
@@ -86,6 +88,7 @@ impl ComponentSpec {
             config: BTreeMap::new(),
             tick: None,
             blocking: false,
+            feedback_of_nothing: false,
             windows: None,
             takes: None,
         }

@@ -10,7 +10,7 @@ use crate::component::{DynSpout, Spout};
 use crate::control::State;
 use crate::emit::{SpoutState, emit_backlog};
 use crate::epochs::{EpochStep, Parts};
-use crate::error::ComponentError;
+use crate::error::{ComponentError, FailReason};
 use crate::poison::{Poison, push_dead};
 use crate::policy::{Next, Retries};
 use crate::roots::Notices;
@@ -276,7 +276,13 @@ impl<C: SpoutCore> SpoutNode<C> {
             None => {
                 let emission = replay.emission;
                 self.state.task.stats.replayed.add(1);
-                self.outs.push_again(emission.to, replay.copy, run)
+                // A custom grouping is the user's code too; what is fused is guarded where it is called.
+                let pushed = guarded(|| self.outs.push_again(emission.to, replay.copy, run));
+                pushed.unwrap_or_else(|panic| {
+                    let component = self.state.task.context.component().to_owned();
+                    run.fail_scope(FailReason::Error { component, message: panic });
+                    0
+                })
             }
             Some((reason, attempts)) => {
                 let outputs = &self.state.task.context.shared.outputs;

@@ -74,6 +74,86 @@ fn a_custom_grouping_names_the_receivers_and_what_nobody_gets_is_done() {
     assert_eq!(counts, [30, 30, 60]);
 }
 
+/// Panics at some tuples, whenever it sees them.
+struct Panics;
+
+impl CustomGrouping for Panics {
+    fn prepare(&mut self, _: &GroupingContext) {}
+    fn choose(&mut self, values: &[Value<'_>], chosen: &mut Vec<u32>) {
+        match values[0].as_i64() {
+            Some(3) => common::panic_on_purpose(),
+            _ => chosen.push(2),
+        }
+    }
+}
+
+#[test]
+fn a_grouping_that_panics_fails_the_root_and_nothing_else() {
+    let (told, log) = (Log::default(), Log::default());
+    let mut builder = TopologyBuilder::new("t");
+    let (rows, seen) = (told.clone(), log.clone());
+    builder.dyn_spout("s", move || ListSpout::numbers(6, &rows)).output(&["n"]);
+    // Not the spout's own emit, which would lose its instance: the step's, fused behind it.
+    builder
+        .dyn_bolt("step", || {
+            FnBolt::new(|tuple, out| {
+                out.emit(&[tuple.get(0)])?;
+                Ok(Done::Ack)
+            })
+        })
+        .output(&["n"])
+        .shuffle("s");
+    builder.dyn_bolt("b", move || collector(&seen)).custom("step", || Panics).parallelism(2);
+    let lab = Lab::new(17, 2);
+    lab.finish(&lab.submit(builder.build().unwrap()), Duration::from_secs(60));
+    let mut acked = common::acked(&told);
+    acked.sort_unstable();
+    assert_eq!(acked, [0, 1, 2, 4, 5]);
+    assert_eq!(common::failed(&told).len(), 1, "the one root that always panics is given up");
+}
+
+/// Panics when it sees a tuple for the second time.
+#[derive(Default)]
+struct PanicsOnce(Vec<i64>);
+
+impl CustomGrouping for PanicsOnce {
+    fn prepare(&mut self, _: &GroupingContext) {}
+    fn choose(&mut self, values: &[Value<'_>], chosen: &mut Vec<u32>) {
+        let number = values[0].as_i64().unwrap();
+        self.0.push(number);
+        if self.0.iter().filter(|seen| **seen == number).count() == 2 {
+            common::panic_on_purpose();
+        }
+        chosen.push(2);
+    }
+}
+
+#[test]
+fn a_grouping_that_panics_over_a_replay_has_it_replayed_again() {
+    let (told, failed) = (Log::default(), Log::default());
+    let mut builder = TopologyBuilder::new("t");
+    let (rows, seen) = (told.clone(), failed.clone());
+    builder.dyn_spout("s", move || ListSpout::numbers(6, &rows)).output(&["n"]);
+    let fails_once = move || {
+        let seen = seen.clone();
+        FnBolt::new(move |tuple, _| {
+            if tuple.get(0).as_i64() == Some(3) && seen.len() == 0 {
+                seen.add(());
+                return Ok(Done::Fail);
+            }
+            Ok(Done::Ack)
+        })
+    };
+    builder.dyn_bolt("b", fails_once).custom("s", PanicsOnce::default).parallelism(2);
+    let lab = Lab::new(18, 2);
+    let running = lab.submit(builder.build().unwrap());
+    lab.finish(&running, Duration::from_secs(60));
+    let mut acked = common::acked(&told);
+    acked.sort_unstable();
+    assert_eq!(acked, [0, 1, 2, 3, 4, 5]);
+    assert_eq!(running.stats().component("s").unwrap().replayed, 2);
+}
+
 #[test]
 fn a_partial_key_reaches_two_tasks_at_most() {
     let tasks = by_task(&received(300, |bolt| {

@@ -155,6 +155,54 @@ fn streams_and_fields_are_declared_once() {
 }
 
 #[test]
+fn names_are_not_empty() {
+    assert_eq!(TopologyBuilder::new("").build().unwrap_err(), BuildError::EmptyName);
+    let stream = refused(|builder| {
+        bolt(builder, "b").stream("", &["x"]).shuffle("s");
+    });
+    assert_eq!(stream, "component b declares a stream without a name; give it one");
+    let field = refused(|builder| {
+        bolt(builder, "b").stream("more", &["x", ""]).shuffle("s");
+    });
+    assert_eq!(field, "stream more of b declares a field without a name; give it one");
+}
+
+#[test]
+fn times_are_not_zero() {
+    let tick = refused(|builder| {
+        bolt(builder, "b").tick(Duration::ZERO);
+    });
+    assert_eq!(tick, "the tick of component b is zero; use a longer time");
+    let timeout = refused(|builder| {
+        builder.message_timeout(Duration::ZERO);
+    });
+    assert_eq!(timeout, "message_timeout is zero; use a longer time");
+}
+
+#[test]
+fn feedback_follows_the_input_it_means() {
+    let said = refused(|builder| {
+        bolt(builder, "b").feedback().shuffle("s");
+    });
+    assert_eq!(
+        said,
+        "bolt b declares .feedback() before any input; put it after the grouping it is meant for"
+    );
+}
+
+#[test]
+fn a_bolt_that_emits_nothing_has_no_stream() {
+    let mut builder = TopologyBuilder::new("t");
+    builder.dyn_spout("s", || Nothing).output(&["word"]);
+    builder.bolt("sum", || Sum).shuffle("s");
+    builder.dyn_bolt("end", || Nothing).shuffle("sum");
+    assert_eq!(
+        builder.build().unwrap_err().to_string(),
+        "bolt end subscribes to unknown stream default of sum; known are: none"
+    );
+}
+
+#[test]
 fn inputs_name_what_exists() {
     let component = refused(|builder| {
         bolt(builder, "b").shuffle("spout");
